@@ -1,0 +1,331 @@
+"""What the services need from the world outside, as Protocols.
+
+Adapters implement these; app.py joins them. Nothing here does anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from gateway.domain.plates import PlateRead
+
+
+class Clock(Protocol):
+    """Wall time and elapsed time; the only way a service learns either."""
+
+    def wall_ms(self) -> int:
+        """UTC milliseconds since 1970."""
+        ...
+
+    def mono_s(self) -> float:
+        """Elapsed seconds since an arbitrary start; never steps."""
+        ...
+
+
+# ---------------------------------------------------------------- cameras and reading
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of one camera.
+
+    at_ms: wall clock (UTC) at which the packet arrived. image: uint8 (h, w, 3), BGR, 0-255.
+    """
+
+    camera: str
+    at_ms: int
+    image: np.ndarray
+
+
+@dataclass(frozen=True)
+class CameraHealth:
+    """What is known of a camera's stream right now."""
+
+    is_online: bool
+    newest_frame_age_ms: int | None
+    width_px: int = 0
+    height_px: int = 0
+    reconnects: int = 0
+    corrupt: int = 0
+    is_frozen: bool = False
+    refused: str = ""  # why the stream is not accepted (for example under 1280 x 720), empty = accepted
+    last_error: str = ""
+
+
+class Frames(Protocol):
+    """Pictures around a moment, from every camera of the site."""
+
+    async def burst(self, camera: str, from_ms: int, until_ms: int, max_frames: int) -> list[Frame]:
+        """Frames that arrived in [from_ms, until_ms], oldest first, at most max_frames evenly chosen.
+
+        Waits until until_ms has passed. An absent, dead or corrupt stream gives an empty list, never an exception.
+        """
+        ...
+
+    def latest_jpeg(self, camera: str) -> tuple[bytes, int] | None:
+        """The newest picture for the console as (JPEG bytes, at_ms), at most about a second old while online."""
+        ...
+
+    def health(self) -> dict[str, CameraHealth]: ...
+
+
+class PlateReader(Protocol):
+    async def read(self, frames: Sequence[Frame]) -> list[list[PlateRead]]:
+        """The plates of each frame, best first; an empty list where there is none.
+
+        Raises ReaderUnavailable while the vision process is being restarted.
+        """
+        ...
+
+
+class ReaderUnavailable(RuntimeError):
+    """The vision process died or did not answer in time; the next call may work."""
+
+
+class Photographs(Protocol):
+    """Burns the overlay that HJ 1321 asks for and encodes; writing is the store's."""
+
+    def evidence_jpeg(self, image: np.ndarray, *, lines: Sequence[str], plate_corners: Any = None) -> bytes: ...
+
+
+# ---------------------------------------------------------------- lanes
+
+
+class LaneLink(Protocol):
+    """The gateway's end of the lane contract (firmware/lane/contract.py)."""
+
+    def send_command(self, lane: str, message: dict[str, Any]) -> None:
+        """Hand one command (contract layout) to the broker client; delivery is proven only by its result."""
+        ...
+
+    def acknowledge(self, lane: str, boot: str, seq: int) -> None:
+        """Tell the lane that all events up to (boot, seq) are durable here."""
+        ...
+
+
+@dataclass(frozen=True)
+class LaneMessage:
+    """One decoded message of a lane.
+
+    topic: the contract's name without the root (event, state, status, telemetry, command/result).
+    is_retained: as delivered by the broker; retained messages never feed the clock estimate.
+    """
+
+    lane: str
+    topic: str
+    payload: dict[str, Any]
+    received_at_ms: int
+    received_mono_s: float
+    is_retained: bool
+
+
+# ---------------------------------------------------------------- outbox and regulator
+
+
+@dataclass(frozen=True)
+class OutboxRow:
+    """One thing the regulator must learn.
+
+    key: the record's key for life (recordNo for a passage). req_id: the request's ULID, the same on every retry.
+    record: canonical snake_case fields (docstring of adapters/uplink/records.py); photographs as paths relative to
+    the data directory in `head_photo` and `body_photo`, empty string when missing.
+    upload_at_ms: wall time of the first attempt, fixed for life so that a retry repeats the same bytes.
+    """
+
+    id: int
+    op: str
+    key: str
+    rev: int
+    req_id: str
+    record: dict[str, Any]
+    created_at_ms: int
+    attempts: int
+    upload_at_ms: int | None
+    is_backfill: bool
+
+
+class Outbox(Protocol):
+    """The durable queue towards one regulator. Every method commits (synchronous FULL) before it returns; thread-safe."""
+
+    def due(self, now_ms: int, limit: int) -> list[OutboxRow]:
+        """Rows to send now: live ones newest first, then back-fill oldest first; parked and waiting rows never."""
+        ...
+
+    def begin_attempt(self, row_id: int, now_ms: int, is_backfill: bool) -> OutboxRow:
+        """Count an attempt; set upload_at_ms and is_backfill if this is the first one."""
+        ...
+
+    def accept(self, row_id: int, receipt: dict[str, Any], now_ms: int) -> None:
+        """The regulator's business acknowledgement; the only way a row becomes done."""
+        ...
+
+    def retry(self, row_id: int, next_at_ms: int, error: str, now_ms: int) -> None: ...
+
+    def park(self, row_id: int, code: int, error: str, now_ms: int) -> None:
+        """Needs a person's attention; counts as not transmitted; is not in anybody's way."""
+        ...
+
+    def counts(self, since_ms: int) -> dict[str, int]:
+        """generated, accepted, waiting, pending, parked since since_ms (generated = all rows created)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The regulator's answer to one record.
+
+    outcome: accepted | retry | parked. code: the profile's business code, 0 for a transport failure.
+    """
+
+    outcome: str
+    code: int
+    message: str
+    data: dict[str, Any] = field(default_factory=dict)
+    retry_after_s: float | None = None
+
+
+class Regulator(Protocol):
+    """The authority's platform through one profile. Blocking calls, made from the relay's thread."""
+
+    def send(self, row: OutboxRow) -> Receipt:
+        """Upload one row; never raises for network or platform trouble, which is a Receipt too."""
+        ...
+
+    def heartbeat(self, status: dict[str, Any]) -> Receipt:
+        """One heartBeat; Receipt.data carries the parsed answer."""
+        ...
+
+
+# ---------------------------------------------------------------- console
+
+
+@dataclass(frozen=True)
+class SensorView:
+    role: str
+    is_on: bool
+    is_ok: bool
+
+
+@dataclass(frozen=True)
+class PassView:
+    """One passage as the console shows it. Codes are domain codes; texts come in Chinese and English.
+
+    state: arrived | reading | judged | waiting_guard | crossing | closed. verdict: ALLOW | DENY | HOLD | "".
+    decided_by: policy | person | lane | emergency | "". end: the contract's ends, "" while open.
+    upload: waiting | pending | accepted | parked | "". photos: photo ids, served at /photos/{id}.
+    """
+
+    pass_id: str
+    lane: str
+    lane_name: str
+    direction: str  # "in" | "out"
+    arrived_at_ms: int
+    state: str
+    plate: str
+    plate_colour: str  # code 8.1
+    plate_candidates: tuple[str, ...]
+    confidence: float
+    vehicle: dict[str, Any]  # emission_stage, fuel_type, vehicle_type, fleet_name ... as far as known
+    verdict: str
+    rule_id: str
+    reason_zh: str
+    reason_en: str
+    decided_by: str
+    decided_who: str
+    end: str
+    closed_at_ms: int | None
+    head_photo: str
+    body_photo: str
+    upload: str
+    record_no: str
+
+
+@dataclass(frozen=True)
+class LaneView:
+    """One lane, live. barrier: the contract's states. is_online: heard from, not last known."""
+
+    lane: str
+    name: str
+    direction: str
+    head_camera: str
+    body_camera: str
+    is_online: bool
+    last_heard_age_ms: int | None
+    barrier: str
+    mode: str
+    sensors: tuple[SensorView, ...]
+    faults: tuple[str, ...]
+    current: PassView | None
+    cameras: dict[str, CameraHealth]
+
+
+@dataclass(frozen=True)
+class PassPage:
+    passes: tuple[PassView, ...]
+    next_cursor: str | None  # opaque; keyset, never an offset
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A lasting trouble, raised and cleared by the same part."""
+
+    code: str
+    severity: str  # info | warning | alarm
+    since_ms: int
+    text_zh: str
+    text_en: str
+
+
+class AnswerRefused(ValueError):
+    """A person's answer could not be taken; code names why (unknown_pass, not_waiting, reason_required, ...)."""
+
+    def __init__(self, code: str, text_zh: str, text_en: str) -> None:
+        super().__init__(f"{code}: {text_en}")
+        self.code, self.text_zh, self.text_en = code, text_zh, text_en
+
+
+class Desk(Protocol):
+    """What the console and its API may ask and do. services/desk.py implements it."""
+
+    def site(self) -> dict[str, Any]:
+        """enterprise_code, name, response_level (8.8), clock_state, version, today {passes, denied, held, rate_percent}."""
+        ...
+
+    def lanes(self) -> list[LaneView]: ...
+
+    def recent(self, *, limit: int = 20, cursor: str | None = None, lane: str | None = None, plate: str | None = None,
+               verdict: str | None = None) -> PassPage:  # fmt: skip
+        """Newest first. plate: part of a plate in normal form."""
+        ...
+
+    def pass_detail(self, pass_id: str) -> dict[str, Any] | None:
+        """{"pass": PassView, "entries": [...ledger entries with hash], "reads": [...], "events": [...], "uploads": [...]}."""
+        ...
+
+    def holds(self) -> list[PassView]:
+        """Passes that wait for a person, oldest first."""
+        ...
+
+    async def answer(self, pass_id: str, *, decision: str, reason: str, by: str) -> PassView:
+        """A person answers a HOLD, or overrides a DENY: decision allow | deny. Durable before it returns.
+
+        Raises AnswerRefused.
+        """
+        ...
+
+    async def manual_raise(self, lane: str, *, reason: str, by: str) -> None:
+        """A person raises the arm without a pass, or for the open one; both who and why are required (AnswerRefused)."""
+        ...
+
+    def conditions(self) -> list[Condition]: ...
+
+    def photo_path(self, photo_id: str) -> Path | None: ...
+
+    def changes(self) -> AsyncIterator[str]:
+        """One short word per change ("lane:g1-b01", "pass:…", "health"); bounded, drops the oldest."""
+        ...
