@@ -1,0 +1,1 @@
+"""Trained models as data (one folder each) and `train/`, which rebuilds them."""
