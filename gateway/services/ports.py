@@ -12,7 +12,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gateway.domain.passing import Pass
 from gateway.domain.plates import PlateRead
+from gateway.domain.vehicles import Vehicle
 
 
 class Clock(Protocol):
@@ -329,3 +331,162 @@ class Desk(Protocol):
     def changes(self) -> AsyncIterator[str]:
         """One short word per change ("lane:g1-b01", "pass:…", "health"); bounded, drops the oldest."""
         ...
+
+
+# ---------------------------------------------------------------- the ledger's store
+
+
+class LedgerUnavailable(RuntimeError):
+    """The ledger could not be written (disk full, read-only, damaged). Nothing of the change was kept."""
+
+
+@dataclass(frozen=True)
+class LaneEventRow:
+    """One event of a lane as received: contract fields plus what the gateway made of its time."""
+
+    lane: str
+    boot: str
+    seq: int
+    kind: str
+    lane_pass: str
+    ms: int
+    at_ms: int
+    at_error_ms: int
+    data: dict[str, Any]
+    received_at_ms: int
+
+
+@dataclass(frozen=True)
+class NewEntry:
+    """An entry to be chained; the store gives it its number and hash."""
+
+    kind: str
+    lane: str
+    pass_id: str
+    at_ms: int
+    body: dict[str, Any]
+    ledger: str = "in_out"
+
+
+@dataclass(frozen=True)
+class PhotoRow:
+    """A photograph that is already written and synced. path: relative to the data directory."""
+
+    photo_id: str
+    pass_id: str
+    kind: str  # head | body
+    camera: str
+    path: str
+    sha256: str
+    size_bytes: int
+    taken_at_ms: int
+
+
+@dataclass(frozen=True)
+class NewUpload:
+    """An outbox row. is_waiting: durable, but not to be sent before the closing entry releases it."""
+
+    op: str
+    key: str
+    pass_id: str
+    record: dict[str, Any]
+    is_waiting: bool
+    rev: int = 1
+
+
+@dataclass(frozen=True)
+class CommandRow:
+    command_id: str
+    lane: str
+    pass_id: str
+    op: str
+    boot: str
+    not_after_ms: int
+    issued_at_ms: int
+    by: str
+    why: str
+
+
+@dataclass(frozen=True)
+class CommandResultRow:
+    command_id: str
+    result: str
+    reason: str
+    at_ms: int
+
+
+@dataclass(frozen=True)
+class VisitRow:
+    """An entry pass and its exit pass; a projection that can be rebuilt from the entries."""
+
+    visit_id: str
+    plate_no: str
+    plate_colour: str
+    in_pass: str | None
+    out_pass: str | None
+    time_in_ms: int | None
+    time_out_ms: int | None
+    state: str  # inside | complete | unpaired | exit_missed
+
+
+@dataclass
+class Change:
+    """What becomes true together: one synced transaction, or nothing."""
+
+    lane_events: list[LaneEventRow] = field(default_factory=list)
+    passes: list[Pass] = field(default_factory=list)
+    entries: list[NewEntry] = field(default_factory=list)
+    reads: list[tuple[str, PlateRead]] = field(default_factory=list)
+    photos: list[PhotoRow] = field(default_factory=list)
+    uploads: list[NewUpload] = field(default_factory=list)
+    commands: list[CommandRow] = field(default_factory=list)
+    results: list[CommandResultRow] = field(default_factory=list)
+    visits: list[VisitRow] = field(default_factory=list)
+
+
+class Ledger(Protocol):
+    """The evidence store. `commit` is the only way anything changes."""
+
+    async def commit(self, change: Change) -> list[int]:
+        """Make the whole change durable (synchronous FULL) and return the numbers of its entries.
+
+        An upload whose key is known replaces that row's record and lets it go if it was waiting; it is never
+        doubled. Raises LedgerUnavailable; then nothing of it was kept.
+        """
+        ...
+
+    async def write_photo(self, pass_id: str, kind: str, camera: str, jpeg: bytes, taken_at_ms: int) -> PhotoRow:
+        """File written, synced, its folder synced; the row is the next commit's."""
+        ...
+
+    def open_passes(self) -> list[Pass]:
+        """Oldest first."""
+        ...
+
+    def pass_of(self, lane: str, lane_pass: str) -> Pass | None:
+        """By the lane's present or former name for it, or by pass_id."""
+        ...
+
+    def last_seq(self, lane: str) -> dict[str, int]:
+        """boot -> highest stored event number."""
+        ...
+
+    def head_photo_row(self, photo_id: str) -> PhotoRow | None: ...
+
+    def records_with_prefix(self, prefix: str) -> int: ...
+
+    def open_visit(self, plate_no: str, plate_colour: str, before_ms: int) -> VisitRow | None:
+        """The latest visit of this plate that is still open and began before before_ms."""
+        ...
+
+    def visits_on(self, day_prefix: str) -> int: ...
+
+
+class Registers(Protocol):
+    """Master data as the policy needs it."""
+
+    def vehicle(self, plate_no: str, plate_colour: str) -> Vehicle | None: ...
+
+    def over_limit_reason(self, plate_no: str, plate_colour: str, at_ms: int) -> str | None: ...
+
+    def response_level(self) -> str: ...

@@ -1,0 +1,88 @@
+"""Master data the policy looks at: vehicles, the over-limit list, the response level; import from a JSON document."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from gateway.adapters.store.connection import LedgerFile
+from gateway.domain.records import CHINA
+from gateway.domain.vehicles import PLATE_COLOURS, Vehicle, VehicleRefused, vehicle_from
+
+RESPONSE_LEVELS = ("0", "1", "2", "3")
+
+
+class SqliteRegisters:
+    """services.ports.Registers."""
+
+    def __init__(self, file: LedgerFile) -> None:
+        self._file = file
+
+    def vehicle(self, plate_no: str, plate_colour: str) -> Vehicle | None:
+        row = self._one("select doc from vehicle where plate_no = ? and plate_colour = ?", plate_no, plate_colour)
+        return Vehicle(**json.loads(row["doc"])) if row else None
+
+    def over_limit_reason(self, plate_no: str, plate_colour: str, at_ms: int) -> str | None:
+        row = self._one(
+            "select reason from over_limit where plate_no = ? and plate_colour = ? and effective_from_ms <= ?",
+            plate_no, plate_colour, at_ms,
+        )  # fmt: skip
+        return row["reason"] if row else None
+
+    def response_level(self) -> str:
+        row = self._one("select value from setting where name = 'response_level'")
+        return row["value"] if row else "0"
+
+    def _one(self, sql: str, *values: Any) -> sqlite3.Row | None:
+        return self._file.read(lambda conn: conn.execute(sql, values).fetchone())
+
+    def import_document(self, doc: dict[str, Any]) -> dict[str, int]:
+        """Take {"vehicles": [...], "over_limit": [...], "response_level": "2"} whole or not at all.
+
+        over_limit rows: exceed_id, plate_no, plate_colour, reason, effective_from ("yyyy-MM-dd HH:mm:ss", Asia/Shanghai).
+        Raises VehicleRefused naming the row, the field and what is allowed.
+        """
+        allowed = {"vehicles", "over_limit", "response_level"}
+        if extra := sorted(set(doc) - allowed):
+            raise VehicleRefused(f"register document: key {extra[0]!r}; allowed are {', '.join(sorted(allowed))}")
+        vehicles = [vehicle_from(row) for row in doc.get("vehicles", [])]
+        listed = [_over_limit(row) for row in doc.get("over_limit", [])]
+        level = doc.get("response_level")
+        if level is not None and level not in RESPONSE_LEVELS:
+            raise VehicleRefused(f"response_level {level!r}: allowed are {', '.join(RESPONSE_LEVELS)}")
+        now_ms = int(time.time() * 1000)
+
+        def put(conn: sqlite3.Connection) -> None:
+            conn.executemany(
+                "insert or replace into vehicle values (?,?,?,?)",
+                [(v.plate_no, v.plate_colour, json.dumps(asdict(v), ensure_ascii=False), now_ms) for v in vehicles],
+            )
+            conn.executemany("insert or replace into over_limit values (?,?,?,?,?)", listed)
+            if level is not None:
+                conn.execute("insert or replace into setting values ('response_level', ?)", (level,))
+
+        self._file.write(put)
+        return {"vehicles": len(vehicles), "over_limit": len(listed)}
+
+
+def _over_limit(row: dict[str, Any]) -> tuple[str, str, str, str, int]:
+    for name in ("exceed_id", "plate_no", "plate_colour", "reason", "effective_from"):
+        if not isinstance(row.get(name), str) or not row[name]:
+            raise VehicleRefused(
+                f"over_limit {row.get('plate_no', '?')}: field {name!r} must be a text, got {row.get(name)!r}"
+            )
+    if row["plate_colour"] not in PLATE_COLOURS:
+        raise VehicleRefused(
+            f"over_limit {row['plate_no']}: plate_colour {row['plate_colour']!r}; allowed are {', '.join(PLATE_COLOURS)}"
+        )
+    try:
+        start = datetime.strptime(row["effective_from"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA)
+    except ValueError:
+        raise VehicleRefused(
+            f"over_limit {row['plate_no']}: effective_from {row['effective_from']!r}; allowed is yyyy-MM-dd HH:mm:ss"
+        ) from None
+    return row["exceed_id"], row["plate_no"], row["plate_colour"], row["reason"], int(start.timestamp() * 1000)

@@ -1,0 +1,69 @@
+"""The vehicle register's row as the gate needs it: who is this plate, and what may be said of it.
+
+Names are those of the HJ 1321 in/out ledger. Key = (plate_no, plate_colour).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from gateway.domain.emission import STAGE_ORDER
+
+PLATE_COLOURS = "0123456"  # 0 blue 1 yellow 2 white 3 black 4 green 5 other/unknown 6 yellow-green
+FUELS = "ABCDEFLMNOYZX"  # GA/T 16.9
+USE_NATURES = "ABCDEFGHIJKLMNOPQRS"  # GA/T 16.3
+HEAVY_GOODS_PREFIXES = ("H1", "Q1", "Z5")  # GA/T 16.4: heavy lorry, heavy tractor, heavy special operation
+
+
+class VehicleRefused(ValueError):
+    """A row of the vehicle register is not acceptable; the message names field, value and what is allowed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vehicle:
+    plate_no: str
+    plate_colour: str
+    vehicle_type: str  # GA/T 16.4, three characters
+    fuel_type: str
+    emission_stage: str
+    network_status: str = "0"  # 0 not linked, 1 linked
+    use_nature: str = "F"
+    vin: str = ""
+    register_date: str = ""
+    vehicle_model: str = ""
+    engine_model: str = ""
+    engine_maker: str = ""
+    engine_no: str = ""
+    fleet_name: str = "个体"
+    driver_name: str = ""
+    driver_phone: str = ""
+    is_audited: bool = True
+
+    @property
+    def is_heavy_goods(self) -> bool:
+        return self.vehicle_type.startswith(HEAVY_GOODS_PREFIXES)
+
+    @property
+    def is_dangerous_goods(self) -> bool:
+        return self.use_nature == "R"
+
+
+def vehicle_from(row: dict[str, Any]) -> Vehicle:
+    """A Vehicle from an untrusted mapping. Raises VehicleRefused naming the field and the allowed values."""
+    known = {f.name for f in fields(Vehicle)}
+    if unknown := sorted(set(row) - known):
+        raise VehicleRefused(f"vehicle field {unknown[0]!r}: not known; allowed are {', '.join(sorted(known))}")
+    for name in ("plate_no", "plate_colour", "vehicle_type", "fuel_type", "emission_stage"):
+        if not row.get(name):
+            raise VehicleRefused(f"vehicle {row.get('plate_no', '?')}: field {name!r} is missing")
+    for name, allowed in (("plate_colour", PLATE_COLOURS), ("fuel_type", FUELS), ("emission_stage", STAGE_ORDER),
+                          ("network_status", "01"), ("use_nature", USE_NATURES)):  # fmt: skip
+        value = row.get(name)
+        if value is not None and (len(str(value)) != 1 or str(value) not in allowed):
+            raise VehicleRefused(f"vehicle {row['plate_no']}: {name} {value!r}; allowed are {', '.join(allowed)}")
+    if len(str(row["vehicle_type"])) != 3:
+        raise VehicleRefused(
+            f"vehicle {row['plate_no']}: vehicle_type {row['vehicle_type']!r}; GA/T 16.4 has 3 characters"
+        )
+    return Vehicle(**{k: v if isinstance(v, bool) else str(v) for k, v in row.items()})
