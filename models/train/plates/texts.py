@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
+from gateway.domain.plates import PROVINCES
+
 DIGITS = "0123456789"
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 NEW_ENERGY_LETTERS = "DABCEFGHJK"

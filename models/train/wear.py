@@ -1,0 +1,123 @@
+"""What cameras, weather and roads do to a plate's picture, applied to uint8 BGR pictures.
+
+Every function takes its randomness from `rng` and returns a new picture of the same shape. The ranges were set by
+looking at the real pictures (over-exposed flash, night, dirt, motion along the row, JPEG), not measured.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+
+def soft_noise(rng: np.random.Generator, height: int, width: int, cells: int) -> np.ndarray:
+    """float32 (height, width), 0-1: smooth blotches, about `cells` across."""
+    small = rng.random((max(2, cells * height // max(width, 1) + 1), cells + 1)).astype(np.float32)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def dirt(plate: np.ndarray, rng: np.random.Generator, amount: float) -> np.ndarray:
+    """Brown, grey or white blotches over about `amount` (0-1) of the plate, more towards one edge."""
+    height, width = plate.shape[:2]
+    field = soft_noise(rng, height, width, int(rng.integers(4, 14)))
+    field = field + 0.5 * soft_noise(rng, height, width, int(rng.integers(14, 40)))
+    if rng.random() < 0.5:
+        field = field + np.linspace(-0.3, 0.3, height, dtype=np.float32)[:, None] * (1 if rng.random() < 0.8 else -1)
+    edge = np.quantile(field, 1.0 - amount)
+    cover = np.clip((field - edge) * float(rng.uniform(4, 14)), 0, 1)[:, :, None] * float(rng.uniform(0.6, 1.0))
+    palette = ((60, 85, 110), (70, 80, 90), (40, 60, 85), (90, 110, 135), (230, 230, 230))
+    colour = np.float32(palette[int(rng.integers(len(palette)))]) + rng.normal(0, 12, 3).astype(np.float32)
+    grain = rng.normal(0, 9, (height, width, 1)).astype(np.float32)
+    return np.clip(plate * (1 - cover) + (colour + grain) * cover, 0, 255).astype(np.uint8)
+
+
+def mud(plate: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """So much dirt that no person could read the plate: the reader must learn to say nothing."""
+    covered = dirt(plate, rng, float(rng.uniform(0.75, 0.97)))
+    height, width = plate.shape[:2]
+    if rng.random() < 0.6:
+        for _ in range(int(rng.integers(25, 70))):
+            colour = tuple(float(c) for c in np.float32((50, 75, 100)) + rng.normal(0, 18, 3))
+            centre = (int(rng.integers(width)), int(rng.integers(height)))
+            size = int(rng.integers(max(2, height // 12), max(3, height // 4)))
+            cv2.circle(covered, centre, size, colour, -1)
+    return cv2.GaussianBlur(covered, (0, 0), float(rng.uniform(0.5, height / 22)))
+
+
+def light(plate: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Shadow edges, glare and uneven light across the plate."""
+    height, width = plate.shape[:2]
+    out = plate.astype(np.float32)
+    draw = rng.random()
+    if draw < 0.35:
+        ramp = np.linspace(rng.uniform(0.5, 1.1), rng.uniform(0.5, 1.1), width, dtype=np.float32)
+        out *= ramp[None, :, None]
+    elif draw < 0.6:
+        x1, x2 = rng.uniform(-0.2, 1.2, 2) * width
+        side = (np.arange(width, dtype=np.float32)[None, :] - x1) * height - (x2 - x1) * np.arange(
+            height, dtype=np.float32
+        )[:, None]
+        out *= np.where(side > 0, 1.0, rng.uniform(0.35, 0.8)).astype(np.float32)[:, :, None]
+    elif draw < 0.75:
+        out += 90 * np.clip(soft_noise(rng, height, width, 4) - 0.45, 0, 1)[:, :, None] * 2
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def flash(plate: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Over-exposed by an infra-red flash: colours pale, letters tinted pink."""
+    strength = float(rng.uniform(0.15, 0.6))
+    out = plate.astype(np.float32)
+    grey = out.mean(axis=2, keepdims=True)
+    tint = np.float32((rng.uniform(215, 255), rng.uniform(170, 250), rng.uniform(225, 255)))
+    out = out * (1 - strength) + (0.35 * tint + 0.65 * np.maximum(grey, out)) * strength + 35 * strength
+    return np.clip(out * rng.uniform(1.0, 1.25), 0, 255).astype(np.uint8)
+
+
+def motion(picture: np.ndarray, rng: np.random.Generator, longest_px: float) -> np.ndarray:
+    """Blur along a line, mostly along the row."""
+    length = int(rng.uniform(2, max(2.5, longest_px)))
+    if length < 2:
+        return picture
+    angle = float(rng.normal(0, 12)) if rng.random() < 0.75 else float(rng.uniform(0, 180))
+    kernel = np.zeros((length * 2 + 1, length * 2 + 1), np.float32)
+    dx, dy = np.cos(np.deg2rad(angle)) * length / 2, np.sin(np.deg2rad(angle)) * length / 2
+    cv2.line(
+        kernel,
+        (round((length - dx) * 16), round((length - dy) * 16)),
+        (round((length + dx) * 16), round((length + dy) * 16)),
+        1.0,
+        1,
+        cv2.LINE_AA,
+        4,
+    )
+    total = float(kernel.sum())
+    return cv2.filter2D(picture, -1, kernel / total) if total > 0 else picture
+
+
+def tone(picture: np.ndarray, rng: np.random.Generator, *, night: float) -> np.ndarray:
+    """Brightness, contrast, gamma, saturation and white balance; with chance `night` dark and noisy."""
+    out = picture.astype(np.float32)
+    grey = out.mean(axis=2, keepdims=True)
+    out = grey + (out - grey) * float(rng.uniform(0.55, 1.3))
+    out *= rng.normal(1.0, 0.06, 3).astype(np.float32)
+    mean = float(out.mean())
+    out = (out - mean) * float(rng.uniform(0.65, 1.25)) + mean + float(rng.normal(0, 18))
+    is_night = rng.random() < night
+    if is_night:
+        out *= float(rng.uniform(0.18, 0.5))
+    out = 255.0 * np.power(np.clip(out, 0, 255) / 255.0, float(np.exp(rng.normal(0, 0.25))))
+    sigma = float(rng.uniform(2, 9)) if is_night else float(abs(rng.normal(0, 4)))
+    out += rng.standard_normal(out.shape, np.float32) * sigma
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def jpeg(picture: np.ndarray, rng: np.random.Generator, worst: int = 25) -> np.ndarray:
+    """Written and read once as JPEG of a random quality."""
+    quality = int(rng.integers(worst, 95))
+    return cv2.imdecode(cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, quality))[1], cv2.IMREAD_COLOR)
+
+
+def defocus(picture: np.ndarray, rng: np.random.Generator, widest_px: float) -> np.ndarray:
+    """Gaussian blur of up to `widest_px`."""
+    sigma = float(rng.uniform(0.2, widest_px))
+    return cv2.GaussianBlur(picture, (0, 0), sigma) if sigma > 0.3 else picture
