@@ -163,7 +163,7 @@ def test_reissue_changes_key_and_certificate_of_one_name(keys: pki.SiteKeys) -> 
     assert changed == {f"g1-b01.{kind}" for kind in ("crt", "key", "crt.der", "key.der")}
 
 
-@pytest.mark.parametrize("name", ["ca", "broker", "G1", "../x", "a/b", "", "+", "x" * 33])
+@pytest.mark.parametrize("name", ["ca", "broker", "-x", "../x", "a/b", "", "+", "x" * 33])
 def test_a_name_that_cannot_be_a_file_and_a_topic_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="certificate name"):
         pki.ensure_site_keys(tmp_path / "keys", site_code=SITE, lanes=[name])

@@ -36,7 +36,7 @@ BROKER = "broker"
 BROKER_DNS_NAMES = ("gateway.local", "localhost")
 BROKER_ADDRESSES = ("127.0.0.1",)
 _AUTHORITY = "ca"
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
 _SITE = re.compile(r"[0-9A-Za-z]{1,32}")
 
 
@@ -101,7 +101,7 @@ def ensure_site_keys(
         raise ValueError(f"site code {site_code!r}: 1 to 32 digits or letters are allowed")
     for name in (*lanes, *roles):
         if not _NAME.fullmatch(name):
-            raise ValueError(f"certificate name {name!r}: lower-case letters, digits and '-', at most 32, are allowed")
+            raise ValueError(f"certificate name {name!r}: letters, digits and '-', at most 32, are allowed")
         if name in (_AUTHORITY, BROKER):
             raise ValueError(f"certificate name {name!r} is reserved")
     keys = SiteKeys(Path(keys_dir), site_code)

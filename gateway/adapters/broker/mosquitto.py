@@ -1,0 +1,53 @@
+"""The same rights for Debian's mosquitto, which a site takes instead of the embedded broker when it grows.
+
+mosquitto's own words are in mosquitto.conf(5), version 2.0. Two things it cannot do: compare O with the site (the
+authority is the site's own, so that is implied) and refuse a retained command (the lane refuses it).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gateway.adapters.broker import pki
+from gateway.adapters.broker.access import GATEWAY, VISION, Access
+from gateway.adapters.broker.delivery import MAX_QUEUED, WINDOW
+from gateway.adapters.broker.streams import MAX_FIELD_BYTES
+
+
+def write_mosquitto_files(folder: Path, access: Access, *, host: str, port: int, run_as: str = "mosquitto") -> Path:
+    """Write mosquitto.conf and its list of rights into folder; returns the path of mosquitto.conf.
+
+    A client's id is its certificate's name there, so one lane can never throw another one off.
+    """
+    keys, rights = access.keys, folder / "rights"
+    lines: list[str] = []
+    for name in (GATEWAY, VISION, *access.lanes):
+        publish, read = access.topics(name)
+        lines.append(f"user {name}")
+        lines += [f"topic write {topic}" for topic in sorted(publish - read)]
+        lines += [f"topic read {topic}" for topic in sorted(read - publish)]
+        lines += [f"topic readwrite {topic}" for topic in sorted(read & publish)]
+    rights.write_text("\n".join(lines) + "\n")
+    config = folder / "mosquitto.conf"
+    config.write_text(
+        f"""# Written by lvzha from the site file; changes here are lost.
+per_listener_settings false
+user {run_as}
+listener {port} {host}
+cafile {keys.ca_crt}
+certfile {keys.crt(pki.BROKER)}
+keyfile {keys.key(pki.BROKER)}
+tls_version tlsv1.2
+require_certificate true
+use_identity_as_username true
+use_username_as_clientid true
+acl_file {rights}
+max_inflight_messages {WINDOW}
+max_queued_messages {MAX_QUEUED}
+max_packet_size {MAX_FIELD_BYTES}
+persistent_client_expiration 1d
+persistence false
+log_dest stderr
+"""
+    )
+    return config
