@@ -7,7 +7,7 @@ Ends and deciders are the lane contract's words.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from gateway.domain.policy import ALLOW, DENY, HOLD, Verdict
@@ -66,6 +66,7 @@ class Pass:
     head_photo: str = ""
     body_photo: str = ""
     record_no: str = ""
+    vehicle: dict[str, Any] = field(default_factory=dict)  # the register's row as it was at the verdict
     visit_id: str = ""
     notes: tuple[str, ...] = ()
 
@@ -128,6 +129,7 @@ class Judged:
     head_photo: str
     body_photo: str
     record_no: str
+    vehicle: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -195,20 +197,22 @@ def _judged(p: Pass, event: Judged) -> tuple[Pass, tuple[str, ...]]:
     held = event.verdict.verdict == HOLD
     state = p.state if p.state == CROSSING else (WAITING_GUARD if held else JUDGED)
     p = replace(p, identity=event.identity, verdict=event.verdict, head_photo=event.head_photo,
-                body_photo=event.body_photo, record_no=event.record_no, state=state)  # fmt: skip
+                body_photo=event.body_photo, record_no=event.record_no, vehicle=event.vehicle, state=state)  # fmt: skip
     return p, resume(p)
 
 
-_RAISERS = {"policy": "policy", "person": "person", "lane": "lane", "emergency": "emergency"}
+# cause of a barrier.opening (lane contract) -> who let the arm rise; "command" is looked at apart
+_RAISED_BY = {"button": "person", "hold_to_run": "person", "fire": "emergency", "offline": "lane"}
 
 
 def _lane_event(p: Pass, event: LaneEvent) -> tuple[Pass, tuple[str, ...]]:
     kind, data = event.kind, event.data
-    if kind in ("barrier.opening", "barrier.open") and not p.raised_by:
-        by = _RAISERS.get(str(data.get("by", "")), "")
-        if not by and p.may_cross:
-            by = "person" if p.answer else "policy"
-        return replace(p, raised_by=by or "lane"), ()
+    if kind == "barrier.opening" and not p.raised_by:
+        if data.get("cause") == "command":
+            by = "policy" if p.may_cross and not p.answer else "person"
+        else:
+            by = _RAISED_BY.get(str(data.get("cause")), "")
+        return replace(p, raised_by=by), ()
     if kind == "crossing.started":
         return replace(p, crossing="started", state=CROSSING), ()
     if kind == "crossing.completed":

@@ -107,7 +107,7 @@ class SqliteLedger:
         )
         return {boot: seq for boot, seq in rows}
 
-    def head_photo_row(self, photo_id: str) -> PhotoRow | None:
+    def photo_row(self, photo_id: str) -> PhotoRow | None:
         row = self._file.read(lambda c: c.execute("select * from photo where photo_id = ?", (photo_id,)).fetchone())
         return PhotoRow(**dict(row)) if row else None
 

@@ -1,0 +1,102 @@
+"""Reads for console, command line and checks: services.ports.Queries on SQLite."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gateway.adapters.store.connection import LedgerFile
+from gateway.domain.passing import Pass, from_doc
+from gateway.domain.records import Entry
+
+_UPLOAD_WORDS = {"waiting": "waiting", "new": "pending", "retry": "pending", "accepted": "accepted", "parked": "parked"}
+
+
+class SqliteQueries:
+    def __init__(self, file: LedgerFile) -> None:
+        self._file = file
+
+    def passes(
+        self, *, limit: int, cursor: str | None, lane: str | None, plate: str | None, verdict: str | None
+    ) -> tuple[list[Pass], str | None]:
+        """Raises ValueError for a cursor that this never gave out."""
+        where, values = ["1"], []
+        if cursor:
+            at_text, _, after = cursor.partition("_")
+            if not at_text.isdigit() or not after:
+                raise ValueError(f"cursor {cursor!r}: allowed is the next_cursor of the page before")
+            where.append("(arrived_at_ms, pass_id) < (?, ?)")
+            values += [int(at_text), after]
+        for column, value in (("lane", lane), ("verdict", verdict)):
+            if value:
+                where.append(f"{column} = ?")
+                values.append(value)
+        if plate:
+            where.append("instr(plate_no, ?) > 0")
+            values.append(plate)
+        sql = f"select doc from pass where {' and '.join(where)} order by arrived_at_ms desc, pass_id desc limit ?"
+        rows = self._rows(sql, *values, limit + 1)
+        found = [from_doc(json.loads(r["doc"])) for r in rows[:limit]]
+        more = f"{found[-1].arrived_at_ms}_{found[-1].pass_id}" if len(rows) > limit else None
+        return found, more
+
+    def find_pass(self, pass_id: str) -> Pass | None:
+        rows = self._rows("select doc from pass where pass_id = ?", pass_id)
+        return from_doc(json.loads(rows[0]["doc"])) if rows else None
+
+    def entries_of(self, pass_id: str) -> list[dict[str, Any]]:
+        return [
+            dict(r) | {"body": json.loads(r["body"])}
+            for r in self._rows("select * from entry where pass_id = ? order by seq", pass_id)
+        ]
+
+    def entries(self) -> list[Entry]:
+        """The whole chain, oldest first."""
+        return [
+            Entry(**(dict(r) | {"body": json.loads(r["body"])})) for r in self._rows("select * from entry order by seq")
+        ]
+
+    def reads_of(self, pass_id: str) -> list[dict[str, Any]]:
+        return [
+            dict(r) | {"doc": json.loads(r["doc"])}
+            for r in self._rows("select * from plate_read where pass_id = ? order by frame_at_ms", pass_id)
+        ]
+
+    def events_of(self, pass_id: str) -> list[dict[str, Any]]:
+        rows = self._rows(
+            "select * from lane_event where lane_pass in (select lane_pass from pass_alias where pass_id = ?)"
+            " order by at_ms, boot, seq",
+            pass_id,
+        )
+        return [dict(r) | {"data": json.loads(r["data"])} for r in rows]
+
+    def uploads_of(self, pass_id: str) -> list[dict[str, Any]]:
+        rows = self._rows(
+            "select id, op, key, rev, state, created_at_ms, released_at_ms, attempts, upload_at_ms, is_backfill,"
+            " accepted_at_ms, receipt, last_code, last_error from outbox where pass_id = ? order by id",
+            pass_id,
+        )
+        return [dict(r) | {"receipt": json.loads(r["receipt"] or "{}")} for r in rows]
+
+    def upload_states(self, pass_ids: Sequence[str]) -> dict[str, str]:
+        marks = ",".join("?" * len(pass_ids))
+        rows = self._rows(f"select pass_id, state from outbox where pass_id in ({marks})", *pass_ids)
+        return {r["pass_id"]: _UPLOAD_WORDS[r["state"]] for r in rows}
+
+    def photo_file(self, photo_id: str) -> Path | None:
+        rows = self._rows("select path from photo where photo_id = ?", photo_id)
+        return self._file.data_dir / rows[0]["path"] if rows else None
+
+    def day_counts(self, since_ms: int) -> dict[str, int]:
+        row = self._rows(
+            "select count(*) as passes, coalesce(sum(verdict = 'DENY'), 0) as denied, coalesce(sum(verdict = 'HOLD'), 0) as held"
+            " from pass where arrived_at_ms >= ?",
+            since_ms,
+        )[0]
+        return dict(row)
+
+    def _rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        return self._file.read(lambda conn: conn.execute(sql, values).fetchall())

@@ -1,0 +1,179 @@
+"""The site's settings: TOML in, validated objects out. Every key has bounds; an unknown key refuses to start.
+
+The reference of all keys with units and defaults is in gateway/README.md, made from these classes.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Code = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,8}$")]
+
+
+class ConfigRefused(ValueError):
+    """The settings are not acceptable; the message names file, key, value and what is allowed, a line each."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Site(_Section):
+    enterprise_code: str = Field(
+        pattern=r"^[0-9A-Za-z]{6,30}$", description="code issued by the regulator 联网企业编号"
+    )
+    name: str = Field(min_length=1, max_length=300, description="enterprise name 企业名称")
+    data_dir: Path = Field(description="ledger, photographs and keys; relative to the settings file")
+    policy_pack: Path | None = Field(None, description="rule pack; default: the pack of this version")
+
+
+class Broker(_Section):
+    host: str = Field("127.0.0.1", description="address of the MQTT broker on the lane network")
+    port: Port = Field(8883, description="TLS port of the broker")
+
+
+class Web(_Section):
+    host: str = Field("127.0.0.1", description="address the console listens on")
+    port: Port = Field(8080, description="port of the console")
+
+
+class Sntp(_Section):
+    host: str = Field("127.0.0.1", description="address the time service for the lanes listens on")
+    port: Port = Field(123, description="UDP port of the time service")
+
+
+class Uplink(_Section):
+    profile: str = Field("yunnan-v1", description="regulator profile, gateway/adapters/uplink/profiles")
+    base_url: str = Field(pattern=r"^https?://.+/$", description="the platform's base address, ending with /")
+    app_id: str = Field(min_length=1, max_length=64, description="application id issued by the platform")
+    private_key: Path = Field(description="RSA key of the enterprise, PEM, mode 0600")
+    platform_key: Path | None = Field(None, description="public key of the platform, PEM")
+    heartbeat_s: int | None = Field(None, ge=5, le=3600, description="heartbeat interval; default: the profile's")
+
+
+class Reading(_Section):
+    budget_ms: int = Field(6000, ge=1000, le=30000, description="longest time spent on reading one vehicle")
+    min_agreeing: int = Field(3, ge=2, le=20, description="frames that must agree on a plate")
+
+
+class Camera(_Section):
+    code: str = Field(pattern=r"^[0-9A-Za-z-]{1,15}$", description="camera code 摄像头编号")
+    name: str = Field(min_length=1, max_length=20, description="camera name 摄像头名称")
+    url: str = Field(pattern=r"^rtsps?://.+", description="RTSP address of the main stream, at least 1280 x 720")
+
+
+class Lane(_Section):
+    id: str = Field(pattern=r"^g[0-9A-Za-z]{1,8}-b[0-9A-Za-z]{1,8}$", description="lane id g{entrance}-b{barrier}")
+    name: str = Field(min_length=1, max_length=50, description="lane name 车道名称")
+    entrance_code: Code = Field(description="entrance code 出入口编号")
+    barrier_code: Code = Field(description="barrier code 道闸编号")
+    direction: Literal["in", "out"] = Field(description="in or out 进出类型")
+    head_camera: str = Field(description="code of the camera that sees the vehicle's head")
+    body_camera: str = Field(description="code of the camera that sees the whole vehicle")
+
+
+class Settings(_Section):
+    site: Site
+    broker: Broker = Broker()
+    web: Web = Web()
+    sntp: Sntp = Sntp()
+    uplink: Uplink
+    reading: Reading = Reading()
+    cameras: tuple[Camera, ...] = Field(min_length=1)
+    lanes: tuple[Lane, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _joined_up(self) -> Settings:
+        cameras = [c.code for c in self.cameras]
+        for kind, ids in (("cameras.code", cameras), ("lanes.id", [lane.id for lane in self.lanes]),
+                          ("lanes.barrier_code", [lane.barrier_code for lane in self.lanes])):  # fmt: skip
+            if twice := next((i for i in ids if ids.count(i) > 1), None):
+                raise ValueError(f"{kind} {twice!r} stands twice; each must be its own")
+        for lane in self.lanes:
+            if lane.id != f"g{lane.entrance_code}-b{lane.barrier_code}":
+                raise ValueError(
+                    f"lanes.id {lane.id!r} must be g{lane.entrance_code}-b{lane.barrier_code} (entrance and barrier code)"
+                )
+            for camera in (lane.head_camera, lane.body_camera):
+                if camera not in cameras:
+                    raise ValueError(
+                        f"lane {lane.id}: camera {camera!r} is not in [[cameras]]; allowed are {', '.join(cameras)}"
+                    )
+        return self
+
+    def lane(self, lane_id: str) -> Lane:
+        return next(lane for lane in self.lanes if lane.id == lane_id)
+
+    def camera(self, code: str) -> Camera:
+        return next(c for c in self.cameras if c.code == code)
+
+
+def load(path: Path) -> Settings:
+    """The settings in a TOML file, paths made absolute against its folder. Raises ConfigRefused."""
+    try:
+        doc = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigRefused(
+            f"{path}: {error.strerror}. 找不到或无法读取配置文件 The settings file cannot be read"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigRefused(f"{path}: not valid TOML: {error}") from None
+    try:
+        settings = Settings.model_validate(doc)
+    except ValidationError as error:
+        raise ConfigRefused("\n".join(_sentence(path, e) for e in error.errors())) from None
+    base = path.resolve().parent
+    site = settings.site.model_copy(update={
+        "data_dir": base / settings.site.data_dir,
+        "policy_pack": base / settings.site.policy_pack if settings.site.policy_pack else None,
+    })  # fmt: skip
+    uplink = settings.uplink.model_copy(update={
+        "private_key": base / settings.uplink.private_key,
+        "platform_key": base / settings.uplink.platform_key if settings.uplink.platform_key else None,
+    })  # fmt: skip
+    return settings.model_copy(update={"site": site, "uplink": uplink})
+
+
+def _sentence(path: Path, error: dict) -> str:
+    where = ".".join(str(part) for part in error["loc"]) or "document"
+    if error["type"] == "extra_forbidden":
+        section: type[BaseModel] = Settings
+        for part in error["loc"][:-1]:
+            if isinstance(part, str):
+                annotation = section.model_fields[part].annotation
+                section = next(
+                    (
+                        c
+                        for c in (Site, Broker, Web, Sntp, Uplink, Reading, Camera, Lane)
+                        if c.__name__ in str(annotation)
+                    ),
+                    section,
+                )
+        return f"{path}: {where}: unknown key 未知配置项; allowed are {', '.join(section.model_fields)}"
+    shown = "" if error["type"] == "missing" or isinstance(error["input"], dict) else f" = {error['input']!r}"
+    return f"{path}: {where}{shown}: {error['msg']}"
+
+
+def reference() -> list[tuple[str, str, str, str]]:
+    """(key, what is allowed, default, meaning) of every key, for the README and its test."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        section = next(
+            c for c in (Site, Broker, Web, Sntp, Uplink, Reading, Camera, Lane) if c.__name__ in str(field.annotation)
+        )
+        prefix = f"[[{name}]]" if "tuple" in str(field.annotation) else f"[{name}]"
+        for key, f in section.model_fields.items():
+            schema = section.model_json_schema()["properties"][key]
+            bounds = {
+                k: schema[k] for k in ("pattern", "minimum", "maximum", "minLength", "maxLength", "enum") if k in schema
+            }
+            allowed = ", ".join(f"{k} {v}" for k, v in bounds.items()) or schema.get("type", "path")
+            rows.append(
+                (f"{prefix} {key}", allowed, "required" if f.is_required() else str(f.default), f.description or "")
+            )
+    return rows

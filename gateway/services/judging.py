@@ -1,0 +1,137 @@
+"""The small steps between a reading and a ledger row: facts, entries, overlay and sign texts, record numbers, visits."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from gateway.domain import records
+from gateway.domain.passing import Answer, Identity, Pass
+from gateway.domain.plates import plate_family
+from gateway.domain.policy import ALLOW, DENY, Facts
+from gateway.domain.vehicles import Vehicle
+from gateway.services.passage_record import UNREAD, Place, passage_record
+from gateway.services.ports import Change, Ledger, NewEntry, PhotoRow, Registers, VisitRow
+
+EMERGENCY_FAMILIES = ("police", "armed_police", "rescue")
+
+
+def facts_for(identity: Identity, direction: str, registers: Registers, now_ms: int) -> Facts:
+    """What the policy may look at; nothing but the exact plate and colour is looked up."""
+    family = plate_family(identity.plate_no, identity.plate_type) if identity.plate_no else ""
+    found = bool(identity.plate_no)
+    return Facts(
+        plate_no=identity.plate_no,
+        plate_colour=identity.plate_colour,
+        plate_family=family,
+        direction=direction,
+        response_level=registers.response_level(),
+        vehicle=registers.vehicle(identity.plate_no, identity.plate_colour) if found else None,
+        over_limit_reason=registers.over_limit_reason(identity.plate_no, identity.plate_colour, now_ms)
+        if found
+        else None,
+        is_emergency=family in EMERGENCY_FAMILIES,
+    )
+
+
+def register_snapshot(vehicle: Vehicle | None) -> dict[str, Any]:
+    return asdict(vehicle) if vehicle else {}
+
+
+def mint_record_no(ledger: Ledger, place: Place, arrived_at_ms: int) -> str:
+    """A number no other record has; kept for life."""
+    prefix = records.record_number(place.enterprise_code, place.entrance_code, place.barrier_code, arrived_at_ms, 1)[
+        :-3
+    ]
+    counter = ledger.records_with_prefix(prefix) + 1
+    return records.record_number(place.enterprise_code, place.entrance_code, place.barrier_code, arrived_at_ms, counter)
+
+
+def verdict_entry(p: Pass, photos: list[PhotoRow], at_ms: int) -> NewEntry:
+    assert p.identity and p.verdict
+    body = {
+        "identity": asdict(p.identity),
+        "verdict": asdict(p.verdict),
+        "record_no": p.record_no,
+        "photos": {f.kind: f.sha256 for f in photos},
+    }
+    return NewEntry("verdict", p.lane, p.pass_id, at_ms, body)
+
+
+def answer_entry(p: Pass, answer: Answer) -> NewEntry:
+    body = asdict(answer) | {"policy_verdict": p.verdict.verdict if p.verdict else ""}
+    return NewEntry("answer", p.lane, p.pass_id, answer.at_ms, body)
+
+
+def closing_entry(p: Pass, at_ms: int) -> NewEntry:
+    body = {
+        "end": p.end,
+        "ended_by": p.ended_by,
+        "decided_by": p.decided_by,
+        "control_result": p.control_result,
+        "barrier_action": p.barrier_action,
+        "evidence": list(p.evidence),
+        "visit_id": p.visit_id,
+        "record_no": p.record_no,
+        "closed_at_ms": p.closed_at_ms,
+        "notes": list(p.notes),
+    }
+    return NewEntry("closed", p.lane, p.pass_id, at_ms, body)
+
+
+def record_of(p: Pass, place: Place, photo_paths: dict[str, str]) -> dict[str, Any]:
+    return passage_record(p, place, head_photo=photo_paths.get("head", ""), body_photo=photo_paths.get("body", ""))
+
+
+def visit_for(p: Pass, ledger: Ledger, change: Change) -> tuple[Pass, list[VisitRow]]:
+    """The visit an ended pass opens or closes. A vehicle that did not cross has no visit: its record stands alone.
+
+    An exit joins the latest visit of the same plate and colour that is still open; an entry while one is open closes
+    that one as exit_missed.
+    """
+    if p.end not in ("completed", "tailgate", "forced"):
+        return replace(p, visit_id=p.record_no), []
+    plate, colour = (p.identity.plate_no, p.identity.plate_colour) if p.identity else ("", "5")
+    known = ledger.open_visit(plate, colour, p.arrived_at_ms) if plate else None
+    if p.direction == "out" and known:
+        visit = replace(known, out_pass=p.pass_id, time_out_ms=p.arrived_at_ms, state="complete")
+        return replace(p, visit_id=visit.visit_id), [visit]
+    day = "V" + records.local_day(p.arrived_at_ms).replace("/", "") + "-"
+    visit_id = f"{day}{ledger.visits_on(day) + len(change.visits) + 1:06d}"
+    missed = [replace(known, state="exit_missed")] if known else []
+    if p.direction == "in":
+        visit = VisitRow(visit_id, plate, colour, p.pass_id, None, p.arrived_at_ms, None, "inside")
+    else:
+        visit = VisitRow(visit_id, plate, colour, None, p.pass_id, None, p.arrived_at_ms, "unpaired")
+    return replace(p, visit_id=visit_id), [*missed, visit]
+
+
+def overlay_lines(plate: str, at_ms: int, place: Place) -> list[str]:
+    """The photograph's overlay: plate, time, entrance code, barrier code (HJ 1321, photographs)."""
+    return [plate, records.local_text(at_ms), f"出入口编号 {place.entrance_code}", f"道闸编号 {place.barrier_code}"]
+
+
+_STAGES = {
+    "0": "国0",
+    "1": "国一",
+    "2": "国二",
+    "3": "国三",
+    "4": "国四",
+    "5": "国五",
+    "6": "国六",
+    "D": "新能源",
+    "X": "阶段未知",
+}
+
+
+def sign_lines(p: Pass, now_ms: int) -> list[str]:
+    """Four lines for the lane's display: plate and stage, pass or stop, reason or time, what to do."""
+    plate = p.identity.plate_no if p.identity and p.identity.plate_no else UNREAD
+    stage = _STAGES.get(str(p.vehicle.get("emission_stage", "")), "")
+    time_text = records.local_text(now_ms)[11:16]
+    if p.shown_verdict == ALLOW:
+        return [plate, f"{stage} 准许通行".strip(), time_text, "请慢行"]
+    if p.shown_verdict == DENY:
+        reason = p.answer.reason if p.answer else (p.verdict.reason_zh if p.verdict else "")
+        return [plate, f"{stage} 禁止通行".strip(), reason[:24], f"{time_text} 请倒车离开"]
+    return [plate, "请等待核对", (p.verdict.reason_zh if p.verdict else "正在识别")[:24], f"{time_text} 门卫正在处理"]
