@@ -15,7 +15,7 @@ from tools.simulator.vehicles import BODIES
 CAST_FILE = Path(__file__).with_name("cast.toml")
 
 DIRECTIONS = ("in", "out")
-LIGHTS = ("day", "night")
+LIGHTS = ("day", "dusk", "night")
 PLATE_STATES = ("clear", "unreadable")
 VERDICTS = ("ALLOW", "DENY", "HOLD", "ANY")
 REASON_CODES = ("", "V01", "V02", "V03", "V04", "V05", "V06", "V07", "V08", "V09", "V99")

@@ -131,7 +131,7 @@ class Driver:
             self.speed_m_s = limit
         else:
             self.speed_m_s = min(limit, self.speed_m_s + ACCELERATION_M_S2 * dt_s)
-        if self.speed_m_s < 0.02 and self.state in (APPROACH, WAIT):
+        if limit < 0.02:
             self.speed_m_s = 0.0
         self.front_m += self.speed_m_s * dt_s
 

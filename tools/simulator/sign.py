@@ -23,6 +23,10 @@ class Sign:
     def clear(self) -> None:
         self._bytes = b""
 
+    def is_settled(self, now_ms: float) -> bool:
+        """Nothing has been written for a while: the message is whole."""
+        return now_ms - self._newest_ms > QUIET_MS
+
     @property
     def text(self) -> str:
         decoded = self._bytes.decode("gbk", errors="ignore")

@@ -57,7 +57,7 @@ class LaneWorld:
         self.forced: dict[str, int] = {}  # inputs a test or an operator holds at a level
         self.violations: dict[str, int] = {}
         self.now_ms = 0
-        self._report = report
+        self.report = report
         self._motion = ""  # "up" | "down" | ""
         self._driven_ms = {"open": 0, "close": 0}
         self._occupied_ms = 0  # how long the line has been occupied without a break
@@ -82,7 +82,7 @@ class LaneWorld:
         """A vehicle comes into view at its driver's position."""
         self.visitors.append(visitor)
         facts = {k: v for k, v in visitor.facts.items() if k not in ("truck", "visit")}
-        self._report("truck.appears", truck=visitor.truck, visit=visitor.visit, **facts)
+        self.report("truck.appears", truck=visitor.truck, visit=visitor.visit, **facts)
 
     def press(self, role: str, for_ms: int) -> None:
         """Hold an input active for a while (a push button, the fire contact)."""
@@ -136,18 +136,18 @@ class LaneWorld:
             leader = driver
         for visitor in [v for v in self.visitors if v.driver.is_gone]:
             self.visitors.remove(visitor)
-            self._report("truck.leaves", truck=visitor.truck, visit=visitor.visit, how=visitor.driver.state)
+            self.report("truck.leaves", truck=visitor.truck, visit=visitor.visit, how=visitor.driver.state)
 
     def _note_crossing(self, visitor: Visitor) -> None:
         driver = visitor.driver
         if not visitor.has_started and driver.front_m > ARM_M:
             visitor.has_started = True
-            self._report(
+            self.report(
                 "crossing.started", truck=visitor.truck, visit=visitor.visit, arm_deg=round(self.arm.angle_deg, 1)
             )
         if visitor.has_started and not visitor.has_ended and driver.rear_m > BEAM_M:
             visitor.has_ended = True
-            self._report("crossing.ended", truck=visitor.truck, visit=visitor.visit)
+            self.report("crossing.ended", truck=visitor.truck, visit=visitor.visit)
 
     def _move_arm(self, dt_ms: int) -> bool:
         open_on, close_on = bool(self.outputs["open"]), bool(self.outputs["close"])
@@ -160,11 +160,11 @@ class LaneWorld:
         motion = "up" if turned > 0 else "down" if turned < 0 else ""
         if motion and motion != self._motion:
             cause = "open" if open_on else "close" if close_on else ""
-            self._report("arm.motion", direction=motion, cause=cause, angle_deg=round(before, 1))
+            self.report("arm.motion", direction=motion, cause=cause, angle_deg=round(before, 1))
             if not cause:
                 self._violation("motion_without_output", f"the arm turned {turned:.2f} degrees with both outputs off")
         elif self._motion and not motion:
-            self._report("arm.rests", angle_deg=round(self.arm.angle_deg, 1))
+            self.report("arm.rests", angle_deg=round(self.arm.angle_deg, 1))
         self._motion = motion
         self._check(dt_ms, open_on, close_on, edge)
         return edge
@@ -173,7 +173,7 @@ class LaneWorld:
 
     def _violation(self, what: str, detail: str) -> None:
         self.violations[what] = self.violations.get(what, 0) + 1
-        self._report("violation", what=what, detail=detail)
+        self.report("violation", what=what, detail=detail)
 
     def _once(self, flag: str, is_now: bool, what: str, detail: str) -> None:
         """Count a lasting violation once, when it begins."""
@@ -225,5 +225,5 @@ class LaneWorld:
                 ]
                 near = min(self.visitors, key=lambda v: abs(v.driver.front_m - LOOPS_M[role][0]), default=None)
                 truck = over[0] if over else near.truck if near else ""
-                self._report("loop.on" if seen[role] else "loop.off", loop=role.removeprefix("loop_"), truck=truck)
+                self.report("loop.on" if seen[role] else "loop.off", loop=role.removeprefix("loop_"), truck=truck)
         self.inputs = seen
