@@ -56,7 +56,9 @@ def _closed_passes(conn: sqlite3.Connection) -> list[str]:
             n = conn.execute("select count(*) from entry where pass_id = ? and kind = ?", (pass_id, kind)).fetchone()[0]
             if n != 1:
                 found.append(f"pass {pass_id} has {n} entries of kind {kind}, expected 1")
-        n = conn.execute("select count(*) from outbox where pass_id = ? and state <> 'waiting'", (pass_id,)).fetchone()[0]
+        n = conn.execute("select count(*) from outbox where pass_id = ? and state <> 'waiting'", (pass_id,)).fetchone()[
+            0
+        ]
         if n != 1:
             found.append(f"pass {pass_id} has {n} released uploads, expected 1")
     return found
