@@ -52,7 +52,7 @@ class Uplink(_Section):
     base_url: str = Field(pattern=r"^https?://.+/$", description="the platform's base address, ending with /")
     app_id: str = Field(min_length=1, max_length=64, description="application id issued by the platform")
     private_key: Path = Field(description="RSA key of the enterprise, PEM, mode 0600")
-    platform_key: Path | None = Field(None, description="public key of the platform, PEM")
+    platform_key: Path = Field(description="public key of the platform, PEM")
     heartbeat_s: int | None = Field(None, ge=5, le=3600, description="heartbeat interval; default: the profile's")
 
 
@@ -134,7 +134,7 @@ def load(path: Path) -> Settings:
     })  # fmt: skip
     uplink = settings.uplink.model_copy(update={
         "private_key": base / settings.uplink.private_key,
-        "platform_key": base / settings.uplink.platform_key if settings.uplink.platform_key else None,
+        "platform_key": base / settings.uplink.platform_key,
     })  # fmt: skip
     return settings.model_copy(update={"site": site, "uplink": uplink})
 

@@ -1,0 +1,106 @@
+"""The command line. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway import __version__
+
+app = typer.Typer(
+    help="绿闸 Lvzha: 环保门禁网关 environmental access gate (HJ 1321-2023)", no_args_is_help=True, add_completion=False
+)
+bench = typer.Typer(help="性能与故障测量 Measurements; slow, not part of the tests", no_args_is_help=True)
+app.add_typer(bench, name="bench")
+
+ConfigOption = Annotated[Path, typer.Option("--config", help="站点配置文件 the site's settings (TOML)")]
+JsonOption = Annotated[bool, typer.Option("--json", help="输出 JSON print JSON")]
+
+
+@app.command()
+def version() -> None:
+    """版本 Print the version."""
+    typer.echo(__version__)
+
+
+@app.command()
+def run(config: ConfigOption = Path("site.toml")) -> None:
+    """运行网关 Run the gateway until it is told to stop."""
+    from gateway.app import run_gateway
+
+    raise typer.Exit(run_gateway(config))
+
+
+@app.command()
+def broker(config: ConfigOption = Path("site.toml")) -> None:
+    """运行内置消息代理 Run the embedded MQTT broker (one gate, trusted network; mosquitto in production)."""
+    from gateway.app import run_site_broker
+
+    raise typer.Exit(run_site_broker(config))
+
+
+@app.command("import")
+def import_registers(document: Path, config: ConfigOption = Path("site.toml")) -> None:
+    """导入登记数据 Import vehicles, over-limit list and response level from a JSON document; all of it or nothing."""
+    from gateway.app import import_document
+
+    raise typer.Exit(import_document(config, document))
+
+
+@app.command()
+def read(
+    pictures: Annotated[list[Path], typer.Argument(help="图片 pictures (JPEG, PNG)")], as_json: JsonOption = False
+) -> None:
+    """识别图片中的号牌 Read the plates in pictures."""
+    from gateway.adapters.vision.command import read_pictures
+
+    raise typer.Exit(read_pictures(pictures, as_json))
+
+
+@app.command()
+def check(
+    data: Annotated[Path, typer.Option(help="数据目录 data directory")] = Path("data"), as_json: JsonOption = False
+) -> None:
+    """检查账本 Check the ledger: hash chain, photographs, commands, closed passes. Stop the gateway first."""
+    from gateway.app import check_data
+
+    raise typer.Exit(check_data(data, as_json))
+
+
+@app.command()
+def coverage(as_json: JsonOption = False, root: Annotated[Path, typer.Option(help="project folder")] = Path()) -> None:
+    """需求覆盖 Which requirement is proven by which test or benchmark, and which are open."""
+    from tools.coverage import report
+
+    raise typer.Exit(report(root, as_json))
+
+
+@bench.command()
+def recovery(
+    kills: Annotated[int, typer.Option(min=1, help="number of kills")] = 50,
+    seed: Annotated[int, typer.Option(help="random seed")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """随机断电 Kill parts of a whole running site at random moments and count what was lost."""
+    from tools.bench.recovery import measure
+
+    raise typer.Exit(measure(kills, seed, as_json))
+
+
+def main() -> None:
+    try:
+        app()
+    except BrokenPipeError:
+        sys.exit(141)
+
+
+def print_json(value: object) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+if __name__ == "__main__":
+    main()

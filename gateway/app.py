@@ -1,0 +1,345 @@
+"""The roof: the only place that names concrete classes and joins them into a running gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import shutil
+import signal
+import sys
+import time
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from gateway import __version__
+from gateway.adapters.broker import serve
+from gateway.adapters.broker.pki import KeyFileError, SiteKeys, ensure_site_keys
+from gateway.adapters.cameras import photo
+from gateway.adapters.cameras.bank import CameraBank
+from gateway.adapters.lanes_mqtt.client import MqttLanes
+from gateway.adapters.sntp.server import SntpServer
+from gateway.adapters.store.check import findings
+from gateway.adapters.store.connection import LedgerFile, StoreRefused
+from gateway.adapters.store.ledger import SqliteLedger
+from gateway.adapters.store.outbox import SqliteOutbox
+from gateway.adapters.store.queries import SqliteQueries
+from gateway.adapters.store.registers import SqliteRegisters
+from gateway.adapters.systemd import notify
+from gateway.adapters.uplink.client import open_regulator
+from gateway.adapters.uplink.profile import ProfileError
+from gateway.adapters.uplink.signing import KeyRefused
+from gateway.adapters.vision.process import VisionProcess
+from gateway.adapters.web.app import create_app
+from gateway.adapters.web.server import ConsolePortUnusable, ConsoleServer
+from gateway.config import ConfigRefused, Settings, load
+from gateway.domain.policy import Pack, PackRefused, pack_from
+from gateway.domain.vehicles import VehicleRefused
+from gateway.services.capture import VehicleCapture
+from gateway.services.changes import Changes
+from gateway.services.conditions import Conditions
+from gateway.services.desk import SiteDesk
+from gateway.services.lane_desk import LaneDesk
+from gateway.services.lane_view import LaneNow
+from gateway.services.passage_record import Place
+from gateway.services.ports import Condition
+from gateway.services.relay import Relay, RelaySettings
+
+log = structlog.get_logger()
+
+CLOCK_PLAUSIBLE_FROM_MS = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1000)
+DEFAULT_PACK = Path(__file__).parent / "policies" / "default.toml"
+PROFILES = Path(__file__).parent / "adapters" / "uplink" / "profiles"
+REFUSALS = (
+    ConfigRefused, StoreRefused, PackRefused, ProfileError, KeyRefused, KeyFileError, ConsolePortUnusable,
+    serve.BrokerStartError, VehicleRefused,
+)  # fmt: skip
+
+
+class SystemClock:
+    """services.ports.Clock on the machine's own clocks."""
+
+    def wall_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def mono_s(self) -> float:
+        return time.monotonic()
+
+
+# ---------------------------------------------------------------- commands
+
+
+def run_gateway(config: Path) -> int:
+    """Run until SIGTERM or SIGINT; 2 with a sentence when something given is not acceptable."""
+    _set_up_logging()
+    try:
+        settings = load(config)
+        asyncio.run(Gateway(settings).run())
+    except REFUSALS as refusal:
+        return _refuse("网关无法启动 the gateway cannot start", refusal)
+    return 0
+
+
+def run_site_broker(config: Path) -> int:
+    _set_up_logging()
+    try:
+        settings = load(config)
+        serve.run_broker(settings.broker.host, settings.broker.port, _keys(settings), settings.site.enterprise_code,
+                         [lane.id for lane in settings.lanes], on_ready=lambda: notify("READY=1"))  # fmt: skip
+    except REFUSALS as refusal:
+        return _refuse("消息代理无法启动 the broker cannot start", refusal)
+    return 0
+
+
+def import_document(config: Path, document: Path) -> int:
+    try:
+        settings = load(config)
+        doc = json.loads(document.read_text(encoding="utf-8"))
+        file = LedgerFile(settings.site.data_dir)
+        try:
+            counts = SqliteRegisters(file).import_document(doc)
+        finally:
+            file.close()
+    except (OSError, json.JSONDecodeError) as error:
+        return _refuse("无法导入 cannot import", f"{document}: {error}")
+    except REFUSALS as refusal:
+        return _refuse("无法导入 cannot import", refusal)
+    print(f"已导入 imported: {counts['vehicles']} vehicles, {counts['over_limit']} over-limit entries")
+    return 0
+
+
+def check_data(data_dir: Path, as_json: bool) -> int:
+    """0 when every invariant holds, 1 with a sentence for each that does not."""
+    try:
+        if not (data_dir / "ledger.sqlite3").is_file():
+            raise StoreRefused(f"{data_dir}: there is no ledger.sqlite3 here 此目录没有账本")
+        file = LedgerFile(data_dir)
+    except StoreRefused as refusal:
+        return _refuse("无法检查 cannot check", refusal)
+    try:
+        found = findings(file)
+        entries = len(SqliteQueries(file).entries())
+    finally:
+        file.close()
+    if as_json:
+        print(json.dumps({"entries": entries, "findings": found}, ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(found) or f"账本完好 the ledger is sound: {entries} entries")
+    return 1 if found else 0
+
+
+def _refuse(what: str, why: object) -> int:
+    print(f"{what}:\n{why}", file=sys.stderr)
+    return 2
+
+
+# ---------------------------------------------------------------- the running gateway
+
+
+class Gateway:
+    """All parts of one site, built from its settings. `run` returns after an orderly stop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+        self.started_mono_s = self.clock.mono_s()
+        self.pack = _pack(settings.site.policy_pack or DEFAULT_PACK)
+        self.keys = _keys(settings)
+        self.file = LedgerFile(settings.site.data_dir)
+        self.ledger, self.outbox = SqliteLedger(self.file), SqliteOutbox(self.file)
+        self.queries, self.registers = SqliteQueries(self.file), SqliteRegisters(self.file)
+        self.changes = Changes()
+        self.conditions = Conditions(self.clock, self.changes)
+        self.frames = CameraBank({c.code: c.url for c in settings.cameras})
+        self.reader = VisionProcess()
+        self.lanes_alive_mono_s = self.clock.mono_s()
+        self.link = MqttLanes(
+            host=settings.broker.host, port=settings.broker.port, keys=self.keys, site=settings.site.enterprise_code,
+            lanes=[lane.id for lane in settings.lanes], clock=self.clock, deciding_is_alive=self._is_deciding,
+        )  # fmt: skip
+        regulator = open_regulator(
+            settings.uplink.profile, base_url=settings.uplink.base_url, enterprise_code=settings.site.enterprise_code,
+            app_id=settings.uplink.app_id, private_key_file=settings.uplink.private_key,
+            platform_key_file=settings.uplink.platform_key, data_dir=settings.site.data_dir, clock=self.clock,
+        )  # fmt: skip
+        self.relay = Relay(self.outbox, regulator, self.clock, status_provider=self._status,
+                           on_condition=self._on_relay_condition, settings=_relay_settings(settings, regulator))  # fmt: skip
+        capture = VehicleCapture(self.frames, self.reader, self.clock, budget_ms=settings.reading.budget_ms,
+                                 min_agreeing=settings.reading.min_agreeing)  # fmt: skip
+        self.desks = {
+            lane.id: LaneDesk(
+                Place(settings.site.enterprise_code, lane.id, lane.name, lane.direction, lane.entrance_code,
+                      lane.barrier_code, lane.head_camera, lane.body_camera),
+                ledger=self.ledger, registers=self.registers, link=self.link, now=LaneNow(lane.id, self.clock),
+                capture=capture, photographs=photo, pack=self.pack, clock=self.clock, changes=self.changes,
+                conditions=self.conditions, wake_relay=self.relay.notify,
+            )
+            for lane in settings.lanes
+        }  # fmt: skip
+        self.desk = SiteDesk(
+            enterprise_code=settings.site.enterprise_code, name=settings.site.name, version=__version__, lanes=self.desks,
+            queries=self.queries, registers=self.registers, outbox=self.outbox, frames=self.frames, clock=self.clock,
+            changes=self.changes, conditions=self.conditions, clock_state=self.clock_state,
+        )  # fmt: skip
+        self.console = ConsoleServer(create_app(self.desk, self.frames, title=settings.site.name),
+                                     host=settings.web.host, port=settings.web.port)  # fmt: skip
+        self.sntp = SntpServer(settings.sntp.host, settings.sntp.port, self.clock)
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        async with contextlib.AsyncExitStack() as parts:
+            parts.callback(self.file.close)
+            await self.console.start()
+            parts.push_async_callback(self.console.stop)
+            self.reader.start()
+            parts.callback(self.reader.stop)
+            self.frames.start()
+            parts.callback(self.frames.stop)
+            await self.sntp.start()
+            parts.push_async_callback(self.sntp.stop)
+            self.relay.start()
+            parts.callback(self.relay.stop)
+            self.link.start(loop)
+            parts.callback(self.link.stop)
+            tasks = [asyncio.create_task(c, name=n) for n, c in (("lanes", self._lanes()), ("ticks", self._ticks()))]
+            for task in tasks:
+                task.add_done_callback(lambda t: stopping.set())
+            notify("READY=1")
+            log.info("gateway ready", version=__version__, console=f"http://{self.settings.web.host}:{self.settings.web.port}",
+                     open_passes=sum(len(d.open_passes()) for d in self.desks.values()))  # fmt: skip
+            await stopping.wait()
+            notify("STOPPING=1")
+            for task in tasks:
+                task.cancel()
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception):  # a part is broken: end, so that the supervisor starts it anew
+                    raise result
+
+    async def _lanes(self) -> None:
+        """Messages of one lane in their order; one lane never waits for another."""
+        queues: dict[str, asyncio.Queue[Any]] = {lane: asyncio.Queue(256) for lane in self.desks}
+        async with asyncio.TaskGroup() as group:
+            for lane, desk in self.desks.items():
+                group.create_task(self._one_lane(desk, queues[lane]), name=f"lane {lane}")
+            async for message, done in self.link.messages():
+                await queues[message.lane].put((message, done))
+
+    async def _one_lane(self, desk: LaneDesk, queue: asyncio.Queue[Any]) -> None:
+        await desk.resume()
+        while True:
+            message, done = await queue.get()
+            await desk.handle(message, done)
+
+    async def _ticks(self) -> None:
+        while True:
+            self.lanes_alive_mono_s = self.clock.mono_s()
+            for desk in self.desks.values():
+                await desk.tick()
+            self._watch()
+            notify("WATCHDOG=1")
+            await asyncio.sleep(1.0)
+
+    def _is_deciding(self) -> bool:
+        """The event loop that decides has turned lately; only then may `time` be published."""
+        return self.clock.mono_s() - self.lanes_alive_mono_s < 5.0
+
+    def clock_state(self) -> str:
+        return "trusted" if self.clock.wall_ms() >= CLOCK_PLAUSIBLE_FROM_MS else "untrusted"
+
+    def _watch(self) -> None:
+        """What is stale: the clock, cameras, lanes, the reader."""
+        self._say(self.clock_state() != "trusted", "clock.implausible", "alarm", "网关时钟早于 2020 年，记录时间不可信",
+                  "the gateway's clock is before 2020; times are not trusted")  # fmt: skip
+        for code, health in self.frames.health().items():
+            name = self.settings.camera(code).name
+            self._say(bool(health.refused), f"camera.refused.{code}", "alarm", f"摄像头 {name} 码流不合格：{health.refused}",
+                      f"camera {name}: stream refused: {health.refused}")  # fmt: skip
+            self._say(not health.is_online or health.is_frozen, f"camera.offline.{code}", "alarm",
+                      f"摄像头 {name} {'画面冻结' if health.is_frozen else '无画面'}",
+                      f"camera {name}: {'frozen' if health.is_frozen else 'no frames'}")  # fmt: skip
+        for lane, desk in self.desks.items():
+            self._say(not desk.now.is_online, f"lane.offline.{lane}", "alarm", f"车道 {desk.place.name} 控制器离线",
+                      f"lane {lane}: controller offline")  # fmt: skip
+
+    def _say(self, is_so: bool, code: str, severity: str, zh: str, en: str) -> None:
+        if is_so:
+            self.conditions.raise_(code, severity, zh, en)
+        else:
+            self.conditions.clear(code)
+
+    def _on_relay_condition(self, code: str, condition: Condition | None) -> None:
+        """Called from the relay's thread."""
+        loop = self.link.loop
+        if loop is None or loop.is_closed():
+            return
+        if condition is None:
+            loop.call_soon_threadsafe(self.conditions.clear, code)
+        else:
+            loop.call_soon_threadsafe(
+                self.conditions.raise_, code, condition.severity, condition.text_zh, condition.text_en
+            )
+
+    def _status(self) -> dict[str, Any]:
+        """For the heartbeat (adapters/uplink/records.py, SiteStatus); called from the relay's thread."""
+        counts = self.outbox.counts(self.clock.wall_ms() - 86_400_000)
+        health = self.frames.health()
+        return {
+            "status": "1",
+            "soft_version": __version__,
+            "uptime_s": round(self.clock.mono_s() - self.started_mono_s),
+            "buffered_count": counts["pending"] + counts["parked"],
+            "today_generated": counts["generated"],
+            "today_accepted": counts["accepted"],
+            "barriers": [
+                {"barrier_code": d.place.barrier_code, "online": d.now.is_online} for d in self.desks.values()
+            ],
+            "cameras": [{"camera_code": code, "online": h.is_online} for code, h in health.items()],
+            "disk_free_percent": round(100 * _free_share(self.settings.site.data_dir)),
+            "clock_state": "synced" if self.clock_state() == "trusted" else "unsynced",
+        }
+
+
+def _free_share(folder: Path) -> float:
+    usage = shutil.disk_usage(folder)
+    return usage.free / usage.total
+
+
+def _keys(settings: Settings) -> SiteKeys:
+    return ensure_site_keys(settings.site.data_dir / "keys", site_code=settings.site.enterprise_code,
+                            lanes=[lane.id for lane in settings.lanes])  # fmt: skip
+
+
+def _pack(path: Path) -> Pack:
+    try:
+        return pack_from(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise PackRefused(f"{path}: {error}") from None
+
+
+def _relay_settings(settings: Settings, regulator: Any) -> RelaySettings:
+    schedule = vars(regulator.profile.schedule) | (
+        {"heartbeat_s": settings.uplink.heartbeat_s} if settings.uplink.heartbeat_s else {}
+    )
+    return RelaySettings(**{k: v for k, v in schedule.items() if k in RelaySettings.__dataclass_fields__})
+
+
+def _set_up_logging() -> None:
+    """key=value lines on stderr after a fixed phrase; other packages' loggers only from warning on."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
