@@ -231,7 +231,7 @@ def test_a_client_that_falls_silent_is_noticed(client: Make) -> None:
     lane = client("g1-b01", will=(STATUS_1, b"offline"), keep_alive_s=1)
     lane.connect()
     lane.paho.loop_stop()  # the socket stays open, nothing is sent any more
-    eventually(lambda: gateway.payloads() == [b"offline"], "the will of the silent client", 6)
+    eventually(lambda: gateway.payloads() == [b"offline"], "the will of the silent client", 12)
 
 
 def test_a_lane_publishes_only_its_own_rows(client: Make) -> None:
