@@ -138,7 +138,7 @@ class CameraRecord(TypedDict, total=False):
 class SiteStatus(TypedDict, total=False):
     """What a heartbeat says; the dict that the relay's status_provider gives. `send_time` is set by the client."""
 
-    status: Literal["1", "0"]  # 1 working, 0 degraded; left out = 1
+    status: int  # 1 working, 0 degraded; left out = 1
     soft_version: str
     uptime_s: int
     buffered_count: int  # rows not yet accepted
