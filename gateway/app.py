@@ -158,9 +158,10 @@ class Gateway:
         self.frames = CameraBank({c.code: c.url for c in settings.cameras})
         self.reader = VisionProcess()
         self.lanes_alive_mono_s = self.clock.mono_s()
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.link = MqttLanes(
-            host=settings.broker.host, port=settings.broker.port, keys=self.keys, site=settings.site.enterprise_code,
-            lanes=[lane.id for lane in settings.lanes], clock=self.clock, deciding_is_alive=self._is_deciding,
+            host=settings.broker.host, port=settings.broker.port, ca_crt=self.keys.ca_crt, crt=self.keys.crt("gateway"), key=self.keys.key("gateway"), site=settings.site.enterprise_code,
+            lanes=[lane.id for lane in settings.lanes], clock=self.clock, deciding_is_alive=self._is_deciding, on_link=self._on_link,
         )  # fmt: skip
         regulator = open_regulator(
             settings.uplink.profile, base_url=settings.uplink.base_url, enterprise_code=settings.site.enterprise_code,
@@ -175,7 +176,7 @@ class Gateway:
             lane.id: LaneDesk(
                 Place(settings.site.enterprise_code, lane.id, lane.name, lane.direction, lane.entrance_code,
                       lane.barrier_code, lane.head_camera, lane.body_camera),
-                ledger=self.ledger, registers=self.registers, link=self.link, now=LaneNow(lane.id, self.clock),
+                ledger=self.ledger, registers=self.registers, link=self.link, now=LaneNow(lane.id, self.clock, self.link.lane_clock(lane.id)),
                 capture=capture, photographs=photo, pack=self.pack, clock=self.clock, changes=self.changes,
                 conditions=self.conditions, wake_relay=self.relay.notify,
             )
@@ -191,7 +192,7 @@ class Gateway:
         self.sntp = SntpServer(settings.sntp.host, settings.sntp.port, self.clock)
 
     async def run(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self.loop = asyncio.get_running_loop()
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
@@ -274,6 +275,9 @@ class Gateway:
             self.conditions.raise_(code, severity, zh, en)
         else:
             self.conditions.clear(code)
+
+    def _on_link(self, is_up: bool, reason: str) -> None:
+        self._say(not is_up, "broker.away", "alarm", f"消息代理断开：{reason}", f"the message broker is away: {reason}")
 
     def _on_relay_condition(self, code: str, condition: Condition | None) -> None:
         """Called from the relay's thread."""

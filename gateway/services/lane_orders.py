@@ -52,9 +52,15 @@ class LaneOrders:
             return
         by = "policy" if not p.answer else f"person:{p.answer.by}"
         why = p.answer.reason if p.answer else (p.verdict.rule_id if p.verdict else "")
-        command_id = await self._issue("raise", {"pass": p.lane_pass}, by, why, pass_id=p.pass_id)
-        if command_id:
-            self._raising[p.pass_id] = (command_id, mono_s)
+        self._raising[p.pass_id] = ("", mono_s)  # before the first await: nobody else may issue a second one meanwhile
+        command_id = None
+        try:
+            command_id = await self._issue("raise", {"pass": p.lane_pass}, by, why, pass_id=p.pass_id)
+        finally:
+            if command_id:
+                self._raising[p.pass_id] = (command_id, mono_s)
+            else:
+                self._raising.pop(p.pass_id, None)
 
     async def manual(self, op: str, entry_kind: str, *, by: str, why: str) -> None:
         """A person's order without a pass: its entry and the command are one transaction. Raises AnswerRefused."""

@@ -16,10 +16,10 @@ UNSYNCED_ERROR_MS = 5_000  # stated when an event's time could only be taken fro
 class LaneNow:
     """Fed by LaneDesk; read by orders, console and watch."""
 
-    def __init__(self, lane: str, clock: Clock) -> None:
-        self.lane = lane
+    def __init__(self, lane: str, clock: Clock, lane_clock: LaneClock) -> None:
+        """lane_clock: fed from the lane's live messages by the link."""
+        self.lane, self.lane_clock = lane, lane_clock
         self._clock = clock
-        self.lane_clock = LaneClock()
         self.state: dict[str, Any] | None = None
         self.status: dict[str, Any] | None = None
         self.telemetry: dict[str, Any] | None = None
@@ -29,9 +29,6 @@ class LaneNow:
         payload = message.payload
         if not message.is_retained:
             self._heard_mono_s = message.received_mono_s
-            # only live messages tell the lane's clock: a journal replay carries old milliseconds
-            if message.topic in ("telemetry", "command/result", "state"):
-                self.lane_clock.observe(payload["boot"], payload["ms"], message.received_mono_s)
         if message.topic == "state":
             self.state = payload
         elif message.topic == "status":
@@ -72,11 +69,7 @@ class LaneNow:
         """(wall ms, error ms) of an event: its own stamp if the lane's clock was set, else through the lane's ms."""
         if e["at"] is not None and e["sync"]:
             return contract.time_to_ms(e["at"]), 1_000
-        found = self.lane_clock.mono_of(e["boot"], e["ms"])
-        if found is not None:
-            mono_s, error_ms = found
-            return self._clock.wall_ms() - round((self._clock.mono_s() - mono_s) * 1000), error_ms
-        return message.received_at_ms, UNSYNCED_ERROR_MS
+        return self.lane_clock.wall_of(e["boot"], e["ms"]) or (message.received_at_ms, UNSYNCED_ERROR_MS)
 
     def has_drained(self, last_seq: dict[str, int]) -> bool:
         """Everything the lane has numbered in this boot is stored here, and so are its former boots' events."""
