@@ -102,8 +102,8 @@ async def test_a_gateway_killed_at_any_point_finishes_the_pass_once(house, monke
 async def test_a_lane_restart_in_mid_pass_keeps_one_pass_for_one_vehicle(house):
     house.lane.arrive()
     await house.settle(lambda: house.lane.raises)
+    house.lane.barrier = "stopped"
     house.lane.power_on(occupied=True)
-    house.lane.barrier = "closed"
     await house.settle(lambda: len(house.lane.raises) == 2)
     house.lane.drive_through()
     await house.settle(lambda: not house.desk.open_passes())
