@@ -199,7 +199,7 @@ class _Owner(threading.Thread):
             if jpeg is not None:
                 self.jpeg = (jpeg, at_ms)
             return
-        _, request_id, rows = message
+        _, request_id, rows, self._state = message
         with self._lock:
             answer = self._pending.pop(request_id, None)
         if answer is not None and answer.set_running_or_notify_cancel():

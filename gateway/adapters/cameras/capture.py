@@ -5,7 +5,7 @@ answers the owner's requests and once a second decodes the newest picture for th
 Nothing is decoded otherwise: demuxing costs about 0.2 ms a packet, decoding 2-5 ms a picture.
 
 Messages on the pipe, owner to capture: ("burst", id, from_ms, until_ms, max_frames), ("stop",). Capture to owner:
-("beat", CaptureState, JPEG or None, at_ms), ("burst", id, [(at_ms, image)]). The end of the pipe ends the process.
+("beat", CaptureState, JPEG or None, at_ms), ("burst", id, [(at_ms, image)], CaptureState). The end of the pipe ends the process.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class CaptureSettings:
-    """timeouts of the native calls, length of the ring, and how long a picture may stay the same."""
+    """Timeouts of the native calls, length of the ring, and how long a picture may stay the same."""
 
     open_timeout_s: float = 4.0
     read_timeout_s: float = 4.0
@@ -200,13 +200,18 @@ class Capture:
         return jpeg.tobytes(), packet.at_ms
 
     def _decode(self, packets: Sequence[Packet]) -> Iterator[tuple[int, av.VideoFrame]]:
-        """(index of the packet, picture) in display order. Errors are counted and the picture is left out."""
+        """(index of the packet, picture) in display order.
+
+        A picture with decoding errors is counted and left out, and so are those after it up to the next sound key
+        frame: they decode without complaint but are built on it.
+        """
         if not packets:
             return
         decoder = av.CodecContext.create(self._codec, "r")
         decoder.thread_count = 1
         if self._extradata:
             decoder.extradata = self._extradata
+        is_sound = False
         for index, kept in enumerate([*packets, None]):
             packet = None
             if kept is not None:
@@ -215,12 +220,16 @@ class Capture:
             try:
                 frames = decoder.decode(packet)
             except av.FFmpegError as error:
+                is_sound = False
                 self._note(corrupt=self.state.corrupt + 1, last_error=f"corrupt picture, {plain(error)}")
                 continue
             for frame in frames:
                 if frame.is_corrupt:
+                    is_sound = False
                     self._note(corrupt=self.state.corrupt + 1, last_error="corrupt picture, decoder found errors")
-                elif frame.pts is not None:
+                    continue
+                is_sound = is_sound or bool(frame.key_frame)
+                if is_sound and frame.pts is not None:
                     yield frame.pts, frame
 
     def _judge_motion(self, frame: av.VideoFrame, mono_s: float) -> None:
@@ -266,7 +275,8 @@ def _serve(pipe: Connection, capture: Capture) -> None:
             if request[0] == "stop":
                 return
             _, request_id, from_ms, until_ms, max_frames = request
-            pipe.send(("burst", request_id, capture.burst(from_ms, until_ms, max_frames)))
+            rows = capture.burst(from_ms, until_ms, max_frames)
+            pipe.send(("burst", request_id, rows, capture.state))
         since_s = time.monotonic() - beat_s
         if since_s >= BEAT_S or (since_s >= 0.8 * BEAT_S and capture.has_new_key()):
             beat_s = time.monotonic()

@@ -101,18 +101,22 @@ def evidence_jpeg(image: np.ndarray, *, lines: Sequence[str], plate_corners: Any
     picture, scale = _large_enough(image)
     corners = None if plate_corners is None else np.asarray(plate_corners, np.float64) * scale
     picture = _burn(picture, [line for line in lines if line], corners)
-    for attempt in range(quality, MIN_QUALITY - 1, -6):
-        data = _encode(picture, attempt)
-        if len(data) <= MAX_BYTES:
-            return data
-    while len(data) > MAX_BYTES:  # far above 1080p, or noise all over: shrink as far as allowed, then soften
-        height, width = picture.shape[:2]
-        if width * 0.8 >= MIN_WIDTH_PX and height * 0.8 >= MIN_HEIGHT_PX:
-            picture = cv2.resize(picture, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA)
+    data = _encode(picture, quality)
+    while len(data) > MAX_BYTES:
+        if quality > MIN_QUALITY:
+            quality = max(MIN_QUALITY, quality - 6)
         else:
-            picture = cv2.GaussianBlur(picture, (0, 0), 1.5)
-        data = _encode(picture, MIN_QUALITY)
+            picture = _easier(picture)
+        data = _encode(picture, quality)
     return data
+
+
+def _easier(picture: np.ndarray) -> np.ndarray:
+    """A picture that needs fewer bytes: shrunk as far as the smallest size allows, then softened."""
+    height, width = picture.shape[:2]
+    if width * 0.8 >= MIN_WIDTH_PX and height * 0.8 >= MIN_HEIGHT_PX:
+        return cv2.resize(picture, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA)
+    return cv2.GaussianBlur(picture, (0, 0), 1.5)
 
 
 def _encode(image: np.ndarray, quality: int) -> bytes:
