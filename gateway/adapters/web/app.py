@@ -1,0 +1,72 @@
+"""The console and its API as one ASGI application: `create_app(desk, frames, title=...)`.
+
+It asks the desk and the frames and knows nothing else; serve it with `gateway.adapters.web.server.ConsoleServer`.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from gateway.adapters.web.api import create_api
+from gateway.adapters.web.board import Board
+from gateway.adapters.web.origin import OriginGuard
+from gateway.adapters.web.pages import create_pages, language_of, theme_of
+from gateway.adapters.web.refusals import Refusal
+from gateway.adapters.web.renderer import Renderer
+from gateway.services.ports import Desk, Frames
+
+log = logging.getLogger(__name__)
+
+
+def create_app(desk: Desk, frames: Frames, *, title: str) -> FastAPI:
+    """The console for one gateway. title: shown in the browser's tab, usually the enterprise's name.
+
+    The interactive pages of FastAPI load scripts from elsewhere and are off; /api/openapi.json is the reference.
+    Where the browser packages are missing the pages still answer, say so, and do not update by themselves.
+    """
+    renderer = Renderer(title)
+    board = Board(desk, frames, renderer)
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    app.add_middleware(OriginGuard)
+    app.include_router(create_api(desk, frames, board))
+    app.include_router(create_pages(desk, frames, board, renderer))
+    if not renderer.are_packages_installed:
+        log.warning("console browser packages missing, pages will not update by themselves: run tools/setup")
+
+    def answer(request: Request, refusal: Refusal) -> Response:
+        is_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+        if is_page:
+            return HTMLResponse(
+                renderer.html(
+                    "sorry.html.j2", language_of(request), theme=theme_of(request), status=refusal.status,
+                    text=refusal.text(language_of(request)), path="/",
+                ),
+                refusal.status,
+            )  # fmt: skip
+        return JSONResponse(refusal.body(), refusal.status)
+
+    @app.exception_handler(Refusal)
+    async def refused(request: Request, refusal: Refusal) -> Response:
+        return answer(request, refusal)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        field = str(first["loc"][-1])
+        return answer(request, Refusal(422, "invalid_field", field=field, allowed=str(first["msg"])))
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        return answer(request, Refusal(error.status_code, "method" if error.status_code == 405 else "not_found"))
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> Response:
+        log.error("console request failed path=%s error=%r", request.url.path, error)
+        return answer(request, Refusal(500, "failed"))
+
+    return app
