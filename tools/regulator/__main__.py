@@ -11,6 +11,7 @@ import json
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -71,7 +72,7 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _read_seed(path: Path) -> dict[str, object]:
+def _read_seed(path: Path) -> dict[str, Any]:
     try:
         seed = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(seed["enterprise"]["enterpriseCode"], str):
@@ -84,7 +85,9 @@ def _read_seed(path: Path) -> dict[str, object]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tools.regulator", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.regulator", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--make-keys", type=Path, metavar="DIR", help="write both RSA key pairs (mode 0600) and end")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of regulator.sqlite3")
     parser.add_argument("--host", default="127.0.0.1")

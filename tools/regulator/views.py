@@ -14,13 +14,13 @@ from tools.regulator.storage import Storage
 ONLINE_MS = 120_000  # two missed heartbeats of 60 s
 PLATE_LOOKS = {"0": "blue", "1": "yellow", "2": "white", "3": "black", "4": "green", "5": "other", "6": "yellow-green"}
 RESULTS = {
-    "0": ("放行", "allowed", "good"),
-    "1": ("禁行", "refused", "bad"),
-    "2": ("人工放行", "opened by a person", "warn"),
-    "3": ("待确认", "waiting", "warn"),
-    "4": ("降级放行", "lane alone", "warn"),
+    "0": ("放行", "Allowed", "good"),
+    "1": ("禁行", "Refused", "bad"),
+    "2": ("人工放行", "By a person", "warn"),
+    "3": ("待确认", "Waiting", "warn"),
+    "4": ("降级放行", "Lane alone", "warn"),
 }
-ACTIONS = {"0": "未抬杆", "1": "手动抬杆", "2": "自动抬杆"}
+ACTIONS = {"0": "未抬杆 not raised", "1": "手动抬杆 raised by hand", "2": "自动抬杆 raised automatically"}
 STAGES = {
     "0": "国0",
     "1": "国一",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,7 @@ def make_app(platform: Platform, faults: Faults, views: Views) -> CutOff:
     return CutOff(app)
 
 
-async def _half(answer: bytes) -> Any:
+async def _half(answer: bytes) -> AsyncIterator[bytes]:
     yield answer[: len(answer) // 2]
     raise ConnectionAbortedError("half answer ordered")
 
