@@ -43,7 +43,7 @@ TAKE_OVER_S = 5
 SILENT_CLIENT_KEEP_ALIVE_S = 60  # for a client that asks for no keep-alive at all
 SESSION_EXPIRY_S = 24 * 3600
 MAX_CONNECTIONS = 200
-REVOCATION_CHECK_S = 10
+REVOCATION_CHECK_S = 5
 REPEAT_LOG_S = 600
 _IDENTITY, _DELIVERY = "lvzha.identity", "lvzha.delivery"
 
