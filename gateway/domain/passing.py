@@ -31,16 +31,25 @@ class Identity:
     candidates: tuple[str, ...] = ()
     agreeing: int = 0
     frames: int = 0
+    is_manual: bool = False  # typed by a person; counted against the recognition rate
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A person's decision about a HOLD, or against a DENY."""
+    """A person's decision about a HOLD, or against a DENY, and what the person read from plate and papers.
+
+    plate_no, plate_colour: typed by the person, "" when the machine's reading stands. vehicle: the vehicle's data from
+    its papers or, for a typed plate, from the register. opinion: the policy's verdict about the typed plate.
+    """
 
     decision: str  # "allow" | "deny"
     reason: str
     by: str
     at_ms: int
+    plate_no: str = ""
+    plate_colour: str = ""
+    vehicle: dict[str, Any] = field(default_factory=dict)
+    opinion: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +180,12 @@ def step(p: Pass, event: PassEvent) -> tuple[Pass, tuple[str, ...]]:
             return _judged(p, event)
         case Answered(answer):
             p = replace(p, answer=answer, state=JUDGED if p.state in (WAITING_GUARD, JUDGED) else p.state)
+            if answer.plate_no:
+                typed = Identity(plate_no=answer.plate_no, plate_colour=answer.plate_colour, confidence=1.0, is_manual=True,
+                                 candidates=p.identity.candidates if p.identity else ())  # fmt: skip
+                p = replace(p, identity=typed)
+            if answer.vehicle:
+                p = replace(p, vehicle=answer.vehicle)
             return p, (SHOW, RAISE) if p.wants_raise else (SHOW,)
         case Relinked(lane_pass):
             p = replace(p, lane_pass=lane_pass, notes=(*p.notes, f"lane restarted, vehicle is now {lane_pass}"))

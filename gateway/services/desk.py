@@ -86,11 +86,21 @@ class SiteDesk:
         ]
         return [self._view(p) for p in sorted(waiting, key=lambda p: p.arrived_at_ms)]
 
-    async def answer(self, pass_id: str, *, decision: str, reason: str, by: str) -> PassView:
+    async def answer(self, pass_id: str, *, decision: str, reason: str, by: str, plate_no: str = "",
+                     plate_colour: str = "", vehicle: dict[str, Any] | None = None) -> PassView:  # fmt: skip
         known = self._queries.find_pass(pass_id)
         if known is None:
             raise AnswerRefused("unknown_pass", "没有这次通行", f"no pass {pass_id!r}")
-        return self._view(await self._lanes[known.lane].answer(pass_id, decision=decision, reason=reason, by=by))
+        answered = await self._lanes[known.lane].answer(
+            pass_id,
+            decision=decision,
+            reason=reason,
+            by=by,
+            plate_no=plate_no,
+            plate_colour=plate_colour,
+            vehicle=vehicle or {},
+        )
+        return self._view(answered)
 
     async def manual_raise(self, lane: str, *, reason: str, by: str) -> None:
         if lane not in self._lanes:

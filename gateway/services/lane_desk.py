@@ -14,9 +14,9 @@ import structlog
 
 from firmware.lane import contract
 from gateway.domain import passing
-from gateway.domain.passing import Answer, Answered, Judged, LaneEvent, LostByLane, Pass, Relinked
+from gateway.domain.passing import Answered, Judged, LaneEvent, LostByLane, Pass, Relinked
 from gateway.domain.policy import Pack, decide
-from gateway.services import judging
+from gateway.services import answering, judging
 from gateway.services.capture import Capture, VehicleCapture
 from gateway.services.changes import Changes
 from gateway.services.conditions import Conditions
@@ -238,7 +238,8 @@ class LaneDesk:
 
     # ------------------------------------------------------------ a person
 
-    async def answer(self, pass_id: str, *, decision: str, reason: str, by: str) -> Pass:
+    async def answer(self, pass_id: str, *, decision: str, reason: str, by: str, plate_no: str = "",
+                     plate_colour: str = "", vehicle: dict[str, Any] | None = None) -> Pass:  # fmt: skip
         """A person answers a HOLD or overrides a DENY. Durable before it returns. Raises AnswerRefused."""
         async with self._lock:
             p = self._open.get(pass_id)
@@ -246,14 +247,11 @@ class LaneDesk:
                 raise AnswerRefused("not_open", "该通行已结束", "this pass has ended")
             if p.verdict is None:
                 raise AnswerRefused("not_judged", "正在识别，请稍候", "still being read, wait a moment")
-            if decision not in ("allow", "deny"):
-                raise AnswerRefused(
-                    "decision", "决定只能是 allow 或 deny", f"decision {decision!r}: allowed are allow, deny"
-                )
-            if not reason.strip() or not by.strip():
-                raise AnswerRefused("reason_required", "必须填写原因和姓名", "a reason and a name are required")
             now_ms = self._clock.wall_ms()
-            answer = Answer(decision=decision, reason=reason.strip()[:200], by=by.strip()[:50], at_ms=now_ms)
+            answer = answering.answer_for(
+                p, self._registers, self._pack, decision=decision, reason=reason, by=by, plate_no=plate_no,
+                plate_colour=plate_colour, vehicle=vehicle or {}, now_ms=now_ms,
+            )  # fmt: skip
             p, actions = passing.step(p, Answered(answer))
             change = Change(passes=[p], entries=[judging.answer_entry(p, answer)])
             try:

@@ -51,12 +51,14 @@ def passage_record(p: Pass, place: Place, *, head_photo: str, body_photo: str) -
         "plate_no": identity.plate_no if identity and identity.plate_no else UNREAD,
         "plate_colour": identity.plate_colour if identity and identity.plate_no else "5",
         "control_result": p.control_result,
-        "violates_policy": bool(verdict and verdict.violates_policy) or p.end in _END_REASONS,
+        "violates_policy": bool(verdict and verdict.violates_policy)
+        or p.end in _END_REASONS
+        or _opinion(p).get("violates_policy", False),
         "violation_reason": violation_reason(p),
         "barrier_action": p.barrier_action,
         "head_photo": head_photo,
         "body_photo": body_photo,
-        "record_source": "auto",
+        "record_source": "manual" if identity and identity.is_manual else "auto",
     }
     if verdict:
         record |= {
@@ -68,11 +70,16 @@ def passage_record(p: Pass, place: Place, *, head_photo: str, body_photo: str) -
     return record
 
 
+def _opinion(p: Pass) -> dict[str, Any]:
+    return p.answer.opinion if p.answer else {}
+
+
 def violation_reason(p: Pass) -> str:
     """ "V02 ..." or ""; several are joined by "；". A missing register row is named under V04."""
     reasons = []
-    if p.verdict and p.verdict.reason_code:
-        reasons.append(f"{p.verdict.reason_code} {p.verdict.reason_zh}")
+    judged = _opinion(p) or (vars(p.verdict) if p.verdict else {})  # about the typed plate, where one was typed
+    if judged.get("reason_code"):
+        reasons.append(f"{judged['reason_code']} {judged['reason_zh']}")
     if p.end in _END_REASONS:
         reasons.append(_END_REASONS[p.end])
     if p.answer and p.answer.decision == "deny":

@@ -313,10 +313,12 @@ class Desk(Protocol):
         """Passes that wait for a person, oldest first."""
         ...
 
-    async def answer(self, pass_id: str, *, decision: str, reason: str, by: str) -> PassView:
+    async def answer(self, pass_id: str, *, decision: str, reason: str, by: str, plate_no: str = "",
+                     plate_colour: str = "", vehicle: dict[str, Any] | None = None) -> PassView:  # fmt: skip
         """A person answers a HOLD, or overrides a DENY: decision allow | deny. Durable before it returns.
 
-        Raises AnswerRefused.
+        plate_no, plate_colour (code): typed where the machine could not read. vehicle: fields of domain/vehicles.py
+        from the papers of a vehicle that is not registered. Raises AnswerRefused.
         """
         ...
 

@@ -1,10 +1,14 @@
 """One lane, one truck after another, with the gateway killed at every point of the walk (virtual time)."""
 
+import json
 import os
+from dataclasses import replace
 
 import pytest
 
 from gateway.services import walk
+from gateway.services.passage_record import violation_reason
+from gateway.services.ports import AnswerRefused
 from tests.sim.gatehouse import Crash, Gatehouse
 
 
@@ -67,6 +71,39 @@ async def test_an_unread_or_unknown_truck_waits_for_a_person_whose_answer_is_dur
     assert house.passes()[0].control_result == "2"
     assert len(entries(house, "answer")) == 1
     house.assert_sound()
+
+
+@pytest.mark.requirement("S0-72")
+async def test_a_plate_typed_by_the_guard_is_looked_up_judged_and_marked_manual(house):
+    house.plates.plate = None
+    house.lane.arrive()
+    await house.settle(lambda: house.passes() and house.passes()[0].verdict)
+    pass_id = house.passes()[0].pass_id
+    with pytest.raises(AnswerRefused, match="form of no plate"):
+        await house.desk.answer(pass_id, decision="allow", reason="r", by="门卫", plate_no="12345", plate_colour="1")
+    p = await house.desk.answer(
+        pass_id, decision="allow", reason="看清号牌", by="门卫", plate_no="云d·A1234", plate_colour="1"
+    )
+    assert p.identity.plate_no == "云DA1234" and p.identity.is_manual and p.vehicle["emission_stage"] == "6"
+    await house.settle(lambda: house.lane.raises)
+    house.lane.drive_through()
+    await house.settle(lambda: not house.desk.open_passes())
+    (record,) = [u["key"] for u in house.queries.uploads_of(pass_id)]
+    row = house.file.read(lambda c: c.execute("select record from outbox where key = ?", (record,)).fetchone())
+    sent = json.loads(row["record"])
+    assert (sent["record_source"], sent["control_result"], sent["emission_stage"]) == ("manual", "2", "6")
+    house.assert_sound()
+
+
+async def test_opening_for_a_listed_vehicle_whose_plate_the_guard_typed_is_recorded_as_a_violation(house):
+    house.plates.plate = None
+    house.lane.arrive()
+    await house.settle(lambda: house.passes() and house.passes()[0].verdict)
+    p = await house.desk.answer(
+        house.passes()[0].pass_id, decision="allow", reason="r", by="门卫", plate_no="云C56789", plate_colour="1"
+    )
+    assert p.answer.opinion["rule_id"] == "over-limit"
+    assert "V01" in violation_reason(p)
 
 
 async def test_a_tailgater_gets_a_pass_of_its_own_and_no_permission(house):
@@ -144,8 +181,6 @@ async def test_a_replayed_journal_changes_nothing(house):
     await drive_one_truck(house)
     before = [e.hash for e in house.queries.entries()]
     replay = house.file.read(lambda c: c.execute("select * from lane_event order by seq").fetchall())
-    import json
-
     for row in replay:
         message = {"v": 1, "boot": row["boot"], "seq": row["seq"], "ms": row["ms"], "at": None, "sync": False,
                    "kind": row["kind"], "pass": row["lane_pass"] or None, "data": json.loads(row["data"])}  # fmt: skip
@@ -158,8 +193,6 @@ async def test_a_replayed_journal_changes_nothing(house):
 @pytest.mark.requirement("S0-76")
 async def test_an_entry_and_its_exit_are_one_visit(house):
     await drive_one_truck(house)
-    from dataclasses import replace
-
     house.desk.place = replace(house.place, direction="out")
     await drive_one_truck(house)
     first, second = house.passes()[1], house.passes()[0]
