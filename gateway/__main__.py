@@ -91,6 +91,19 @@ def recovery(
     raise typer.Exit(measure(kills, seed, as_json))
 
 
+@bench.command()
+def failpoints(
+    point: Annotated[list[str] | None, typer.Option(help="walk point; default: all")] = None,
+    seed: Annotated[int, typer.Option(help="random seed")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """逐点断电 At each named point of the walk kill each kind of part in turn."""
+    from gateway.services.walk import POINTS
+    from tools.bench.recovery import measure_points
+
+    raise typer.Exit(measure_points(tuple(point or POINTS), seed, as_json))
+
+
 def main() -> None:
     try:
         app()

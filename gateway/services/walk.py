@@ -1,13 +1,15 @@
 """The named points of one truck's walk through the house, as log lines that a search and a fault test can find.
 
-A fault test names a point in LVZHA_PAUSE_AT; the process then stops there, with all its threads, until it is killed.
-Nothing else reads that variable and nothing sets it in production.
+A fault test gives the process LVZHA_PAUSE_FILE, the name of a file, and writes a point into that file when it wants the
+process to stop there, with all its threads, once: to be killed at that very line, or to go on (SIGCONT) after
+something else was killed. Nothing else reads that variable and nothing sets it in production.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import structlog
 
@@ -34,6 +36,15 @@ def reach(point: str, pass_id: str) -> None:
     if point not in POINTS:
         raise ValueError(f"walk point {point!r}: allowed are {', '.join(POINTS)}")
     log.info("pass walked", point=point, **{"pass": pass_id})
-    if os.environ.get("LVZHA_PAUSE_AT") == point:
-        log.warning("fault test: stopped", point=point, **{"pass": pass_id})
-        os.kill(os.getpid(), signal.SIGSTOP)
+    if wanted := os.environ.get("LVZHA_PAUSE_FILE"):
+        _stop_if_asked(Path(wanted), point)
+
+
+def _stop_if_asked(file: Path, point: str) -> None:
+    try:
+        if file.read_text() != point:
+            return
+        file.unlink()
+    except FileNotFoundError:
+        return
+    os.kill(os.getpid(), signal.SIGSTOP)

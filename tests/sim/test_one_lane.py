@@ -120,16 +120,17 @@ async def test_a_tailgater_gets_a_pass_of_its_own_and_no_permission(house):
 
 @pytest.mark.requirement("S0-57", "X-01")
 @pytest.mark.parametrize("point", [p for p in walk.POINTS if not p.startswith("upload")])
-async def test_a_gateway_killed_at_any_point_finishes_the_pass_once(house, monkeypatch, point):
+async def test_a_gateway_killed_at_any_point_finishes_the_pass_once(house, monkeypatch, tmp_path, point):
     def crash(pid, number):
-        monkeypatch.delenv("LVZHA_PAUSE_AT")
         house.has_crashed = True
         raise Crash
 
+    pause = tmp_path / "pause"
+    pause.write_text(point)
     monkeypatch.setattr(os, "kill", crash)
-    monkeypatch.setenv("LVZHA_PAUSE_AT", point)
+    monkeypatch.setenv("LVZHA_PAUSE_FILE", str(pause))
     await drive_one_truck(house)
-    assert "LVZHA_PAUSE_AT" not in os.environ, f"the walk never reached {point}"
+    assert not pause.exists(), f"the walk never reached {point}"
     assert len(house.passes()) == 1 and house.passes()[0].end == "completed"
     assert len(entries(house, "opened")) == len(entries(house, "verdict")) == len(entries(house, "closed")) == 1
     house.assert_sound()
