@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.adapters.broker import pki
 from gateway.adapters.broker.access import Access
@@ -107,7 +108,7 @@ class Client:
         self.gone = threading.Event()
         self._keep_alive_s = keep_alive_s
         self.paho = mqtt.Client(
-            mqtt.CallbackAPIVersion.VERSION2,
+            CallbackAPIVersion.VERSION2,
             client_id=client_id if client_id is not None else name,
             clean_session=is_clean,
             manual_ack=not acknowledges,
@@ -159,7 +160,7 @@ class Client:
         assert info.is_published()
 
     def payloads(self) -> list[bytes]:
-        return [message.payload for message in list(self.received)]
+        return [bytes(message.payload) for message in list(self.received)]
 
     def cut(self) -> None:
         """End the TCP connection without a DISCONNECT, as a pulled cable would."""
