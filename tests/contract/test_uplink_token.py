@@ -1,5 +1,6 @@
 """The token's rules, on a clock that is moved by hand."""
 
+import itertools
 import random
 import threading
 
@@ -67,7 +68,7 @@ def test_the_platform_is_never_asked_twice_within_ten_seconds() -> None:
             token = bench.keeper.get()
         except TokenUnavailable as trouble:
             assert 0 < trouble.retry_after_s <= 10 and not trouble.is_alarming and trouble.code == 0
-    gaps = [b - a for a, b in zip(bench.asked_at_s, bench.asked_at_s[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(bench.asked_at_s)]
     assert gaps and min(gaps) >= 10
 
 
