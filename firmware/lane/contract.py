@@ -231,8 +231,9 @@ EVENT_DATA = {
     "link.up": {"connects": _COUNT},
     "link.down": {"reason": ("text", 1, 64)},
     # loop.on of the arrival loop with no vehicle at the arm or waiting opens a pass: pass = its own boot-seq.
-    # since: "boot" = found occupied when the lane started (any loop; it opens a pass if none is open in this boot).
-    "loop.on": {"loop": ("choice", LOOPS), "since?": ("choice", ("boot",))},
+    # since: "boot" = found occupied when the lane started (any loop; it opens a pass if none is open in this boot);
+    # "crossing" = this arrival edge fell into the crossing of the vehicle ahead and is told late; it opens a pass.
+    "loop.on": {"loop": ("choice", LOOPS), "since?": ("choice", ("boot", "crossing"))},
     "loop.off": {"loop": ("choice", LOOPS), "held_ms?": _MS},
     "beam.on": {"since?": ("choice", ("boot",))},
     "beam.off": _HELD,
@@ -252,7 +253,8 @@ EVENT_DATA = {
     "crossing.started": _CROSSING,
     "crossing.completed": _CROSSING,
     "crossing.backed_out": _CROSSING,
-    # Opens a NEW pass: `pass` is this event's own boot-seq; after: the pass it followed.
+    # A vehicle went through that the arm was not raised for. Opens a NEW pass, whose name is this event's own boot-seq,
+    # unless the vehicle already had a waiting pass: then `pass` is that one. after: the pass it followed.
     "crossing.tailgate": {"direction": ("choice", DIRECTIONS), "evidence": _EVIDENCE, "after": _opt(_PASS)},
     "pass.ended": {"end": ("choice", ENDS), "by": ("choice", DECIDERS)},
     "arrival.camera": {"alias": ("alias",), "command": _ID},  # pass = its own boot-seq
@@ -300,7 +302,8 @@ PASS_KINDS = (
 _LINES = ("list", ("hex", 0, 128), 4)  # one page: up to four lines of GBK bytes (at most 64) as lower-case hex
 
 # `args` of each operation. raise: without a pass it is a person's lift and needs a non-empty `why`. sign: exactly one of
-# lines (one page) and pages; verdict lets the lane end a refused vehicle as denied_left. seconds: 0 = until replaced.
+# lines (one page) and pages; verdict lets the lane end a refused vehicle as denied_left. seconds: 0 = until replaced
+# (sign), an hour (alarm).
 OPERATION_ARGS = {
     "raise": {"pass?": _PASS},
     "lower": {},

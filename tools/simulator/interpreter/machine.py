@@ -1,3 +1,4 @@
+# ruff: noqa: UP031 (percent formats: MicroPython)
 """The `machine` module of the simulated board: pins, serial port and watchdog at the end of one TCP line to the plant.
 
 Runs only on MicroPython's unix port, put before the firmware on MICROPYPATH. Environment: LVZHA_PLANT=host:port,

@@ -1,0 +1,125 @@
+"""The lane's settings: one table of keys, defaults and bounds. A bad value is refused by key, value and what is allowed.
+
+`config.json` on the flash is written by the installer's tool; the `config` message may change the keys marked live.
+"""
+
+import json
+
+from lane.contract import ROLES, ContractError, split_lane_id
+
+REQUIRED = ("required",)
+
+# key: (kind, default, lowest or choices or shortest, highest or longest, what it is)
+KEYS = {
+    "site": ("text", REQUIRED, 1, 32, "enterprise code, as in the topics"),
+    "lane": ("lane", REQUIRED, None, None, "lane id, e.g. g1-b01"),
+    "board": ("text", REQUIRED, 1, 32, "file of boards/ without .py"),
+    "broker_host": ("host", REQUIRED, None, None, "IP address of the broker (never a name: a look-up blocks)"),
+    "broker_port": ("int", 8883, 1, 65535, "TCP port of the broker"),
+    "sntp_host": ("host", REQUIRED, None, None, "IP address of the gateway's SNTP server"),
+    "sntp_port": ("int", 123, 1, 65535, "UDP port of the gateway's SNTP server"),
+    "server_name": ("text", "gateway.local", 1, 64, "name in the broker's certificate"),
+    "ca": ("text", "ca.der", 1, 64, "file of the site's CA certificate, DER"),
+    "cert": ("text", "lane.der", 1, 64, "file of this lane's certificate, DER"),
+    "key": ("text", "lane.key.der", 1, 64, "file of this lane's private key, DER"),
+    "config_version": ("int", 0, 0, 2147483647, "version of this document"),
+    "drive": (
+        "choice",
+        "direct",
+        ("direct", "contact"),
+        None,
+        "direct: outputs drive the motor; contact: momentary contacts",
+    ),
+    "absent": ("roles", [], None, None, "input roles this lane does not have"),
+    "travel_limit_ms": ("int", 4500, 500, 20000, "longest commanded motion: the drive's class limit + 50 %"),
+    "dead_time_ms": ("int", 200, 100, 300, "pause before a change of direction (drive `direct`)"),
+    "clear_ms": ("int", 1500, 1500, 10000, "beam clear without break before the arm closes"),
+    "self_test_ms": ("int", 300, 20, 1000, "time in which the beam must follow its test line"),
+    "arrival_ms": ("int", 30, 0, 500, "arrival loop held before a vehicle is believed"),
+    "trip_ms": ("int", 20, 0, 100, "limits, buttons, fire, cabinet: held before they are believed"),
+    "loop_clear_ms": ("int", 300, 50, 2000, "loops: clear before they are believed clear"),
+    "input_clear_ms": ("int", 100, 10, 1000, "other inputs: clear before they are believed clear"),
+    "keepalive_s": ("int", 10, 5, 60, "MQTT keep-alive"),
+    "sign_seconds": ("int", 30, 5, 600, "the sign's text is sent again this often: cards forget"),
+    "class_rule": (
+        "choice",
+        "hold",
+        ("hold", "raise"),
+        None,
+        "gateway silent: what to do for a vehicle with no identity",
+    ),
+}
+LIVE = (
+    "travel_limit_ms",
+    "dead_time_ms",
+    "clear_ms",
+    "self_test_ms",
+    "arrival_ms",
+    "trip_ms",
+    "loop_clear_ms",
+    "input_clear_ms",
+)
+
+
+def _refuse(key, value, allowed):
+    raise ContractError("range", key, allowed + " (is " + repr(value) + ")")
+
+
+def _is_address(text):
+    parts = text.split(".") if type(text) is str else ()
+    if len(parts) != 4:
+        return False
+    for part in parts:
+        if not part.isdigit() or len(part) > 3 or int(part) > 255:
+            return False
+    return True
+
+
+def check(settings):
+    """A complete settings dict: defaults filled in. Raises ContractError(reason, key, allowed); unknown keys are refused."""
+    if type(settings) is not dict:
+        raise ContractError("type", "config", "a JSON object")
+    for key in settings:
+        if key not in KEYS:
+            raise ContractError("unknown_key", str(key), "one of " + ", ".join(sorted(KEYS)))
+    whole = {}
+    for key, (kind, default, low, high, _what) in KEYS.items():
+        if key not in settings:
+            if default is REQUIRED:
+                raise ContractError("missing", key, "required")
+            whole[key] = default
+            continue
+        value = settings[key]
+        if kind == "int":
+            if type(value) is not int or not low <= value <= high:
+                _refuse(key, value, "integer, " + str(low) + " to " + str(high))
+        elif kind == "text":
+            if type(value) is not str or not low <= len(value) <= high:
+                _refuse(key, value, "text of " + str(low) + " to " + str(high) + " characters")
+        elif kind == "choice":
+            if value not in low:
+                _refuse(key, value, "one of " + ", ".join(low))
+        elif kind == "host":
+            if not _is_address(value):
+                _refuse(key, value, "an IPv4 address")
+        elif kind == "lane":
+            split_lane_id(value)
+        elif kind == "roles" and (type(value) is not list or any(role not in ROLES for role in value)):
+            _refuse(key, value, "a list of roles out of " + ", ".join(ROLES))
+        whole[key] = value
+    for role in ("loop_arrival", "loop_under_arm", "loop_exit", "limit_open", "limit_closed"):
+        if role in whole["absent"]:
+            _refuse("absent", role, "a lane has its loops and both limits")
+    return whole
+
+
+def load(path):
+    """Settings of a file. Raises ContractError, also for a file that is missing or not JSON."""
+    try:
+        with open(path) as f:
+            settings = json.load(f)
+    except OSError:
+        raise ContractError("missing", path, "a readable file")
+    except ValueError:
+        raise ContractError("malformed", path, "a JSON object")
+    return check(settings)

@@ -1,0 +1,281 @@
+"""The safety core of one lane: inputs, passes, barrier, alarm in one step, and the operations that may be asked of it.
+
+`step(now)` is called every few milliseconds by the safety loop and allocates nothing; everything else runs at rest.
+Knows no network, no file and no clock: `now` is ticks. RAM: about 10 kB with its ring.
+"""
+
+from lane.alarm import FOREVER, Alarm
+from lane.antismash import FAILED, PASSED, AntiSmash
+from lane.barrier import Barrier
+from lane.contract import ROLES
+from lane.inputs import (
+    ARRIVAL,
+    BUTTON_LOWER,
+    BUTTON_RAISE,
+    BUTTON_STOP,
+    CABINET,
+    COUNT,
+    EDGE,
+    EXIT,
+    FIRE,
+    HOLD_TO_RUN,
+    RADAR,
+    Inputs,
+)
+from lane.loops import CROSSING, Lane
+from lane.ring import NO_PASS, EventRing
+from lane.ticks import diff
+
+LOCAL_CLEAR_MS = 3000  # stop button held this long at the lane clears a fault
+OUTPUTS = ("open", "close", "beam_test", "alarm_light", "siren", "fault_light")
+
+
+class Outcomes:
+    """Terminal results of commands until the link takes them. Sixteen places; a motion has one command."""
+
+    def __init__(self, places=16):
+        self._id = [None] * places
+        self._result = [None] * places
+        self._reason = [None] * places
+        self.count = 0
+        self.lost = 0
+
+    def put(self, command, result, reason):
+        if self.count == len(self._id):
+            self.lost += 1
+            return
+        self._id[self.count] = command
+        self._result[self.count] = result
+        self._reason[self.count] = reason
+        self.count += 1
+
+    def take(self):
+        """Everything so far as a list of (id, result, reason), oldest first."""
+        taken = [(self._id[i], self._result[i], self._reason[i]) for i in range(self.count)]
+        self.count = 0
+        return taken
+
+
+class Safety:
+    def __init__(self, settings, present, rest, now, places=128, last_seq=0):
+        """settings: see lane.config. present: roles this lane has. rest: see Barrier. last_seq: events numbered before."""
+        trip, clear = [], []
+        for role in ROLES:
+            trip.append(settings["trip_ms"] if role[:4] not in ("loop", "beam", "edge", "rada") else 0)
+            clear.append(settings["loop_clear_ms"] if role[:4] == "loop" else settings["input_clear_ms"])
+        trip[ARRIVAL] = settings["arrival_ms"]
+        clear[HOLD_TO_RUN] = 30  # released means stopped within 100 ms
+        self.inputs = Inputs([1 if role in present else 0 for role in ROLES], trip, clear)
+        self.ring = EventRing(places, last_seq)
+        self.outcomes = Outcomes()
+        self.smash = AntiSmash(self.inputs, settings["self_test_ms"])
+        self.barrier = Barrier(self.inputs, self.smash, self.ring, self.outcomes, settings, rest)
+        self.lane = Lane(self.inputs, self.barrier, self.ring, settings)
+        self.alarm = Alarm(now)
+        self.out = bytearray(len(OUTPUTS))
+        self._fault_shown = None
+        self._noisy = bytearray(COUNT)
+        self._failed = bytearray(COUNT)
+        self._test_command = None
+        self._is_test_op = False
+        self._was_testing = False
+        self._stop_held = False
+        self._stop_at = now
+
+    # ---- the loop ----
+
+    def start(self, now):
+        """First look at the inputs (levels already read). Nothing moves."""
+        self.inputs.start(now)
+        self.smash.start(now)
+        self.barrier.start(now)
+        self.lane.start(now)
+        if self.inputs.on[FIRE]:
+            self.ring.put("fire.on", now, NO_PASS, "boot")
+
+    def step(self, now):
+        """One step: levels in `inputs.level`, outputs in `out` (order of OUTPUTS). No allocation."""
+        inputs = self.inputs
+        inputs.step(now)
+        self.smash.step(now)
+        is_testing = self.smash.is_testing()
+        if self._was_testing and not is_testing:
+            self._end_test(now)
+        self._was_testing = is_testing
+        self.barrier.at_arm = self.lane.at_arm
+        self._people(now)
+        self.lane.step(now)
+        self.barrier.at_arm = self.lane.at_arm
+        self.barrier.step(now)
+        self._tell(now)
+        self.alarm.step(now)
+        out = self.out
+        out[0] = self.barrier.out_open
+        out[1] = self.barrier.out_close
+        out[2] = self.smash.out_test
+        out[3] = self.alarm.out_light
+        out[4] = self.alarm.out_siren
+        out[5] = 1 if self._fault_shown is not None else 0
+
+    def is_at_rest(self):
+        """True when no motion is commanded or about to be: files, memory and the network may be served."""
+        return not self.barrier.is_commanded()
+
+    def _people(self, now):
+        inputs = self.inputs
+        lane = self.lane
+        if inputs.rose[BUTTON_RAISE]:
+            self.ring.put("button.raise", now, lane.at_arm)
+            if self.barrier.request_open(now, "button") is None:
+                lane.raised("person")
+        if inputs.rose[BUTTON_LOWER]:
+            self.ring.put("button.lower", now, lane.at_arm)
+            if not self._is_crossing():
+                self.barrier.request_close(now, "button", None, False, lane.at_arm)
+        if inputs.rose[BUTTON_STOP]:
+            self.ring.put("button.stop", now, lane.at_arm)
+            self.barrier.request_stop(now, "button")
+            self._stop_held = True
+            self._stop_at = now
+        if not inputs.on[BUTTON_STOP]:
+            self._stop_held = False
+        elif self._stop_held and diff(now, self._stop_at) >= LOCAL_CLEAR_MS:
+            self._stop_held = False
+            if self.barrier.fault is not None and not self.smash.is_blocked():
+                self.barrier.clear_fault(now, self.barrier.fault, "lane", True)
+        if inputs.rose[CABINET]:
+            self.ring.put("cabinet.open", now, NO_PASS)
+        if inputs.fell[CABINET]:
+            self.ring.put("cabinet.closed", now, NO_PASS)
+        if inputs.rose[FIRE]:
+            self.ring.put("fire.on", now, NO_PASS)
+            lane.raised("emergency")
+        if inputs.fell[FIRE]:
+            self.ring.put("fire.off", now, NO_PASS)
+        if inputs.rose[EDGE]:
+            self.ring.put("edge.hit", now, lane.at_arm, self.barrier.state)
+        if inputs.rose[RADAR] and not self.ring.is_crowded():
+            self.ring.put("radar.on", now, lane.at_arm)
+        if inputs.fell[RADAR] and not self.ring.is_crowded():
+            self.ring.put("radar.off", now, lane.at_arm)
+
+    def _tell(self, now):
+        """Report the faults that the parts found, and show them."""
+        inputs = self.inputs
+        i = 0
+        while i < COUNT:
+            if inputs.noisy[i] != self._noisy[i]:
+                self._noisy[i] = inputs.noisy[i]
+                self._tell_fault(now, inputs.noisy[i], "input_noisy", ROLES[i])
+            if inputs.failed[i] != self._failed[i]:
+                self._failed[i] = inputs.failed[i]
+                self._tell_fault(now, inputs.failed[i], "sensor_failed", ROLES[i])
+            i += 1
+        if self.barrier.is_forced:
+            self.barrier.is_forced = False
+            self.lane.forced()
+        fault = self.barrier.fault
+        if fault != self._fault_shown:
+            self._fault_shown = fault
+            self.alarm.stop("fault")
+            self.alarm.stop("obstruction")
+            if fault is not None:
+                self.alarm.start(now, "obstruction" if fault == "two_obstructions" else "fault", FOREVER)
+
+    def _tell_fault(self, now, is_set, code, component):
+        if is_set:
+            self.ring.put("fault.set", now, NO_PASS, code, component, now)
+        else:
+            self.ring.put("fault.cleared", now, NO_PASS, code, component, "lane")
+
+    def _end_test(self, now):
+        state = self.smash.state
+        if state == PASSED or state == FAILED:
+            self.ring.put("sensor.tested", now, NO_PASS, "passed" if state == PASSED else "failed")
+        if self._is_test_op:
+            self._is_test_op = False
+            if self._test_command is not None:
+                if state == PASSED:
+                    self.outcomes.put(self._test_command, "done", None)
+                else:
+                    self.outcomes.put(
+                        self._test_command, "failed", "input.unhealthy" if state == FAILED else "not_clear"
+                    )
+                self._test_command = None
+            self.smash.forget()
+
+    def _is_crossing(self):
+        return (self.lane.at_arm and self.lane.phase == CROSSING) or self.inputs.on[EXIT]
+
+    # ---- operations; each returns (result, reason) ----
+
+    def _taken(self, reason, result="accepted"):
+        return ("refused", reason) if reason is not None else (result, None)
+
+    def raise_arm(self, now, command, by, cause="command"):
+        """by: a contract decider."""
+        mode = self.barrier.mode
+        if mode == "maintenance" or (mode == "manual" and by in ("policy", "lane")):
+            return "refused", "mode." + mode
+        reason = self.barrier.request_open(now, cause, command)
+        if reason is None:
+            self.lane.raised(by)
+        return self._taken(reason)
+
+    def lower_arm(self, now, command):
+        if self.barrier.mode == "maintenance":
+            return "refused", "mode.maintenance"
+        if self.barrier.state != "closed" and self._is_crossing():
+            return "refused", "not_clear"
+        return self._taken(self.barrier.request_close(now, "command", command, False, self.lane.at_arm))
+
+    def stop_arm(self, now, command):
+        return self._taken(self.barrier.request_stop(now, "command", command))
+
+    def hold_open(self, now, command):
+        if self.barrier.mode == "maintenance":
+            return "refused", "mode.maintenance"
+        reason = self.barrier.hold(now, "command", command)
+        if reason is None:
+            self.lane.raised("emergency")
+        return self._taken(reason)
+
+    def release(self, _now, _command):
+        return self._taken(self.barrier.release(), "done")
+
+    def arrival(self, now, command, alias):
+        if self.lane.at_arm:
+            return "refused", "occupied"
+        if self.inputs.is_ok(ARRIVAL) and self.inputs.present[ARRIVAL]:
+            return "refused", "loop.healthy"
+        self.lane.open_by_camera(now, alias, command)
+        return "done", None
+
+    def set_alarm(self, now, _command, pattern, seconds):
+        self.alarm.start(now, pattern, seconds)
+        return "done", None
+
+    def self_test(self, now, command):
+        if not self.is_at_rest() or self.smash.is_testing() or self.barrier.wants_close():
+            return "refused", "moving"
+        if self.smash.is_blocked():
+            return "refused", "not_clear"
+        self._test_command = command
+        self._is_test_op = True
+        self.smash.begin(now)
+        return "accepted", None
+
+    def set_mode(self, now, _command, mode, by):
+        before = self.barrier.mode
+        if not self.is_at_rest():
+            return "refused", "moving"
+        if mode != before:
+            self.barrier.forget_close()
+            self.barrier.mode = mode
+            self.ring.put("mode.changed", now, NO_PASS, mode, before, by)
+        return "done", None
+
+    def clear_fault(self, now, command, code, by):
+        if code == "sensor_failed" and max(self.inputs.failed):
+            return self.self_test(now, command)
+        return self._taken(self.barrier.clear_fault(now, code, by, False), "done")
