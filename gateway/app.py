@@ -23,7 +23,7 @@ from gateway.adapters.broker.pki import KeyFileError, SiteKeys, ensure_site_keys
 from gateway.adapters.cameras import photo
 from gateway.adapters.cameras.bank import CameraBank
 from gateway.adapters.lanes_mqtt.client import MqttLanes
-from gateway.adapters.sntp.server import SntpServer
+from gateway.adapters.sntp import server as sntp
 from gateway.adapters.store.check import findings
 from gateway.adapters.store.connection import LedgerFile, StoreRefused
 from gateway.adapters.store.ledger import SqliteLedger
@@ -90,7 +90,7 @@ def run_site_broker(config: Path) -> int:
     try:
         settings = load(config)
         serve.run_broker(settings.broker.host, settings.broker.port, _keys(settings), settings.site.enterprise_code,
-                         [lane.id for lane in settings.lanes], on_ready=lambda: notify("READY=1"))  # fmt: skip
+                         [lane.id for lane in settings.lanes], on_ready=_say_ready)  # fmt: skip
     except REFUSALS as refusal:
         return _refuse("消息代理无法启动 the broker cannot start", refusal)
     return 0
@@ -164,7 +164,7 @@ class Gateway:
             lanes=[lane.id for lane in settings.lanes], clock=self.clock, deciding_is_alive=self._is_deciding, on_link=self._on_link,
         )  # fmt: skip
         regulator = open_regulator(
-            settings.uplink.profile, base_url=settings.uplink.base_url, enterprise_code=settings.site.enterprise_code,
+            PROFILES / f"{settings.uplink.profile}.toml", base_url=settings.uplink.base_url, enterprise_code=settings.site.enterprise_code,
             app_id=settings.uplink.app_id, private_key_file=settings.uplink.private_key,
             platform_key_file=settings.uplink.platform_key, data_dir=settings.site.data_dir, clock=self.clock,
         )  # fmt: skip
@@ -189,7 +189,6 @@ class Gateway:
         )  # fmt: skip
         self.console = ConsoleServer(create_app(self.desk, self.frames, title=settings.site.name),
                                      host=settings.web.host, port=settings.web.port)  # fmt: skip
-        self.sntp = SntpServer(settings.sntp.host, settings.sntp.port, self.clock)
 
     async def run(self) -> None:
         loop = self.loop = asyncio.get_running_loop()
@@ -204,8 +203,7 @@ class Gateway:
             parts.callback(self.reader.stop)
             self.frames.start()
             parts.callback(self.frames.stop)
-            await self.sntp.start()
-            parts.push_async_callback(self.sntp.stop)
+            parts.callback((await _time_service(self.settings, self.clock)).close)
             self.relay.start()
             parts.callback(self.relay.stop)
             self.link.start(loop)
@@ -281,7 +279,7 @@ class Gateway:
 
     def _on_relay_condition(self, code: str, condition: Condition | None) -> None:
         """Called from the relay's thread."""
-        loop = self.link.loop
+        loop = self.loop
         if loop is None or loop.is_closed():
             return
         if condition is None:
@@ -309,6 +307,19 @@ class Gateway:
             "disk_free_percent": round(100 * _free_share(self.settings.site.data_dir)),
             "clock_state": "synced" if self.clock_state() == "trusted" else "unsynced",
         }
+
+
+async def _time_service(settings: Settings, clock: SystemClock) -> sntp.SntpServer:
+    try:
+        return await sntp.start(settings.sntp.host, settings.sntp.port, clock)
+    except OSError as error:
+        raise ConfigRefused(
+            f"sntp.port: {error.strerror}; choose a free port, or let no other time service run here"
+        ) from None
+
+
+def _say_ready() -> None:
+    notify("READY=1")
 
 
 def _free_share(folder: Path) -> float:

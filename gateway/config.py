@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Code = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,8}$")]
@@ -79,11 +80,11 @@ class Lane(_Section):
 
 class Settings(_Section):
     site: Site
-    broker: Broker = Broker()
-    web: Web = Web()
-    sntp: Sntp = Sntp()
+    broker: Broker = Field(default_factory=lambda: Broker.model_validate({}))
+    web: Web = Field(default_factory=lambda: Web.model_validate({}))
+    sntp: Sntp = Field(default_factory=lambda: Sntp.model_validate({}))
     uplink: Uplink
-    reading: Reading = Reading()
+    reading: Reading = Field(default_factory=lambda: Reading.model_validate({}))
     cameras: tuple[Camera, ...] = Field(min_length=1)
     lanes: tuple[Lane, ...] = Field(min_length=1)
 
@@ -139,7 +140,7 @@ def load(path: Path) -> Settings:
     return settings.model_copy(update={"site": site, "uplink": uplink})
 
 
-def _sentence(path: Path, error: dict) -> str:
+def _sentence(path: Path, error: ErrorDetails) -> str:
     where = ".".join(str(part) for part in error["loc"]) or "document"
     if error["type"] == "extra_forbidden":
         section: type[BaseModel] = Settings

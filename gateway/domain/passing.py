@@ -263,7 +263,8 @@ def from_doc(doc: dict[str, Any]) -> Pass:
     doc = dict(doc)
     for key, cls in (("identity", Identity), ("verdict", Verdict), ("answer", Answer)):
         if doc.get(key):
-            doc[key] = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in doc[key].items()})
+            values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in doc[key].items()}
+            doc[key] = cls(**values)
     for key in ("evidence", "notes"):
         doc[key] = tuple(doc.get(key, ()))
     return Pass(**doc)

@@ -187,7 +187,8 @@ def pack_from(doc: dict[str, Any]) -> Pack:
             raise PackRefused(f"policy pack, {where}: {error}") from None
         if row["rule_id"] in {r.rule_id for r in rules}:
             raise refuse(where, "rule_id", row["rule_id"], "each id once")
-        rules.append(Rule(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}))
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+        rules.append(Rule(**values))
     return Pack(
         doc["policy_id"],
         doc["version"],

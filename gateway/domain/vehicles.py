@@ -66,4 +66,5 @@ def vehicle_from(row: dict[str, Any]) -> Vehicle:
         raise VehicleRefused(
             f"vehicle {row['plate_no']}: vehicle_type {row['vehicle_type']!r}; GA/T 16.4 has 3 characters"
         )
-    return Vehicle(**{k: v if isinstance(v, bool) else str(v) for k, v in row.items()})
+    clean: dict[str, Any] = {k: v if isinstance(v, bool) else str(v) for k, v in row.items()}
+    return Vehicle(**clean)
