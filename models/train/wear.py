@@ -6,6 +6,8 @@ looking at the real pictures (over-exposed flash, night, dirt, motion along the 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -16,15 +18,18 @@ def soft_noise(rng: np.random.Generator, height: int, width: int, cells: int) ->
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def dirt(plate: np.ndarray, rng: np.random.Generator, amount: float) -> np.ndarray:
-    """Brown, grey or white blotches over about `amount` (0-1) of the plate, more towards one edge."""
+def dirt(plate: np.ndarray, rng: np.random.Generator, amount: float, *, thinnest: float = 0.6) -> np.ndarray:
+    """Brown, grey or white blotches over about `amount` (0-1) of the plate, more towards one edge.
+
+    thinnest: smallest opacity, 0-1; the opacity is drawn between it and 1.
+    """
     height, width = plate.shape[:2]
     field = soft_noise(rng, height, width, int(rng.integers(4, 14)))
     field = field + 0.5 * soft_noise(rng, height, width, int(rng.integers(14, 40)))
     if rng.random() < 0.5:
         field = field + np.linspace(-0.3, 0.3, height, dtype=np.float32)[:, None] * (1 if rng.random() < 0.8 else -1)
     edge = np.quantile(field, 1.0 - amount)
-    cover = np.clip((field - edge) * float(rng.uniform(4, 14)), 0, 1)[:, :, None] * float(rng.uniform(0.6, 1.0))
+    cover = np.clip((field - edge) * float(rng.uniform(4, 14)), 0, 1)[:, :, None] * float(rng.uniform(thinnest, 1.0))
     palette = ((60, 85, 110), (70, 80, 90), (40, 60, 85), (90, 110, 135), (230, 230, 230))
     colour = np.float32(palette[int(rng.integers(len(palette)))]) + rng.normal(0, 12, 3).astype(np.float32)
     grain = rng.normal(0, 9, (height, width, 1)).astype(np.float32)
@@ -33,7 +38,7 @@ def dirt(plate: np.ndarray, rng: np.random.Generator, amount: float) -> np.ndarr
 
 def mud(plate: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """So much dirt that no person could read the plate: the reader must learn to say nothing."""
-    covered = dirt(plate, rng, float(rng.uniform(0.75, 0.97)))
+    covered = dirt(plate, rng, float(rng.uniform(0.88, 1.0)), thinnest=0.88)
     height, width = plate.shape[:2]
     if rng.random() < 0.6:
         for _ in range(int(rng.integers(25, 70))):
@@ -94,21 +99,34 @@ def motion(picture: np.ndarray, rng: np.random.Generator, longest_px: float) -> 
     return cv2.filter2D(picture, -1, kernel / total) if total > 0 else picture
 
 
+@lru_cache(maxsize=1)
+def _grain() -> np.ndarray:
+    """float32 (480, 720, 3) of standard normal noise, cut at random places: drawing noise anew costs too much."""
+    return np.random.default_rng(7).standard_normal((480, 720, 3), np.float32)
+
+
 def tone(picture: np.ndarray, rng: np.random.Generator, *, night: float) -> np.ndarray:
     """Brightness, contrast, gamma, saturation and white balance; with chance `night` dark and noisy."""
-    out = picture.astype(np.float32)
-    grey = out.mean(axis=2, keepdims=True)
-    out = grey + (out - grey) * float(rng.uniform(0.55, 1.3))
-    out *= rng.normal(1.0, 0.06, 3).astype(np.float32)
-    mean = float(out.mean())
-    out = (out - mean) * float(rng.uniform(0.65, 1.25)) + mean + float(rng.normal(0, 18))
+    grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    saturation = float(rng.uniform(0.55, 1.3))
+    out = cv2.addWeighted(picture, saturation, grey, 1 - saturation, 0)
+    mean = float(grey[::4, ::4].mean())
     is_night = rng.random() < night
+    curve = np.arange(256, dtype=np.float32)[:, None] * rng.normal(1.0, 0.06, 3).astype(np.float32)
+    curve = (curve - mean) * float(rng.uniform(0.65, 1.25)) + mean + float(rng.normal(0, 18))
     if is_night:
-        out *= float(rng.uniform(0.18, 0.5))
-    out = 255.0 * np.power(np.clip(out, 0, 255) / 255.0, float(np.exp(rng.normal(0, 0.25))))
+        curve *= float(rng.uniform(0.18, 0.5))
+    curve = 255.0 * np.power(np.clip(curve, 0, 255) / 255.0, float(np.exp(rng.normal(0, 0.25))))
+    out = cv2.LUT(out, np.clip(curve, 0, 255).astype(np.uint8)[None])
     sigma = float(rng.uniform(2, 9)) if is_night else float(abs(rng.normal(0, 4)))
-    out += rng.standard_normal(out.shape, np.float32) * sigma
-    return np.clip(out, 0, 255).astype(np.uint8)
+    if sigma < 0.7:
+        return out
+    height, width = picture.shape[:2]
+    if height > 400 or width > 640:
+        raise ValueError(f"picture of {width} x {height}; the noise covers 640 x 400")
+    y, x = int(rng.integers(480 - height)), int(rng.integers(720 - width))
+    noise = np.ascontiguousarray(_grain()[y : y + height, x : x + width])
+    return cv2.scaleAdd(noise, sigma, out.astype(np.float32)).clip(0, 255).astype(np.uint8)
 
 
 def jpeg(picture: np.ndarray, rng: np.random.Generator, worst: int = 25) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Plate reading: detector, reader, the pipeline of both, and the process that runs it for the gateway."""

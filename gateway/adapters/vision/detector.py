@@ -1,0 +1,144 @@
+"""Finds plates in a frame: a look at the whole frame, then a closer look at each candidate for exact corners.
+
+Model: float32 (1, h, w, 3), BGR, 0-1 -> float32 (1, h/8, w/8, 10): logits of a one-row and a two-row plate, then
+x and y of the corners TL, TR, BR, BL in units of CORNER_UNIT_PX from the cell's centre. Whole frames are brought to
+640 x 384 with grey bars (letterbox), the closer look to 160 x 96 with the plate about CLOSE_WIDTH_PX wide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .runtime import TfliteModel
+
+WHOLE_HEIGHT_PX, WHOLE_WIDTH_PX = 384, 640
+CLOSE_HEIGHT_PX, CLOSE_WIDTH_FRAME_PX = 96, 160
+CLOSE_WIDTH_PX = 84.0
+STRIDE = 8
+CORNER_UNIT_PX = 32.0
+BAR_GREY = 114
+MOST_PLATES = 4
+FIRST_LOOK_RATIO = 0.5
+"""The first look keeps candidates down to this share of the confidence that the second look must reach."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """corners: float32 (4, 2), px of the frame, TL TR BR BL. rows: 1 or 2. confidence: 0.0-1.0."""
+
+    corners: np.ndarray
+    rows: int
+    confidence: float
+
+    @property
+    def width_px(self) -> float:
+        return float(np.linalg.norm(self.corners[1] - self.corners[0]))
+
+
+def letterboxed(frame: np.ndarray, height: int, width: int) -> tuple[np.ndarray, float, tuple[int, int]]:
+    """The frame scaled to fit, with grey bars: uint8 (height, width, 3); the scale, and x and y of its corner."""
+    scale = min(width / frame.shape[1], height / frame.shape[0])
+    w, h = max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    out = np.full((height, width, 3), BAR_GREY, np.uint8)
+    x, y = (width - w) // 2, (height - h) // 2
+    out[y : y + h, x : x + w] = cv2.resize(frame, (w, h), interpolation=method)
+    return out, scale, (x, y)
+
+
+def decoded(output: np.ndarray, least: float) -> list[Detection]:
+    """Plates of one output map, in input pixels, most confident first, at most MOST_PLATES, none twice.
+
+    output: float32 (h/8, w/8, 10). least: smallest confidence.
+    """
+    heat = 1.0 / (1.0 + np.exp(-np.clip(output[..., :2], -30, 30)))
+    best = heat.max(axis=2)
+    peaks = (best >= least) & (best >= cv2.dilate(best, np.ones((3, 3), np.uint8)))
+    ys, xs = np.nonzero(peaks)
+    found: list[Detection] = []
+    for i in np.argsort(-best[ys, xs], kind="stable"):
+        y, x = int(ys[i]), int(xs[i])
+        centre = np.float32(((x + 0.5) * STRIDE, (y + 0.5) * STRIDE))
+        corners = centre + output[y, x, 2:10].reshape(4, 2) * CORNER_UNIT_PX
+        new = Detection(corners.astype(np.float32), 1 + int(heat[y, x].argmax()), float(best[y, x]))
+        middle = new.corners.mean(axis=0)
+        if all(
+            np.linalg.norm(middle - other.corners.mean(axis=0)) > 0.4 * max(other.width_px, new.width_px)
+            for other in found
+        ):
+            found.append(new)
+        if len(found) == MOST_PLATES:
+            break
+    return found
+
+
+def _is_plate_shaped(corners: np.ndarray) -> bool:
+    """A convex quadrangle in the right order, wider than high, and not a sliver."""
+    x, y = corners[:, 0], corners[:, 1]
+    area = 0.5 * float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))
+    across = float(np.linalg.norm(corners[1] - corners[0]) + np.linalg.norm(corners[2] - corners[3])) / 2
+    down = float(np.linalg.norm(corners[3] - corners[0]) + np.linalg.norm(corners[2] - corners[1])) / 2
+    return bool(area > 0 and cv2.isContourConvex(corners) and 1.1 < across / max(down, 1e-3) < 7.0)
+
+
+class PlateDetector:
+    """Two interpreters of one model file, for the two looks. Not for two threads at once.
+
+    model: plate-detector.tflite. least: smallest confidence of the second look, 0.0-1.0. Raises ModelUnusable.
+    """
+
+    def __init__(self, model: Path, *, least: float, threads: int = 1) -> None:
+        self._least = least
+        self._whole = TfliteModel(model, input_shape=(1, WHOLE_HEIGHT_PX, WHOLE_WIDTH_PX, 3), threads=threads)
+        close = (1, CLOSE_HEIGHT_PX, CLOSE_WIDTH_FRAME_PX, 3)
+        self._close = TfliteModel(model, input_shape=close, threads=threads)
+
+    def detect(self, frame_bgr: np.ndarray) -> list[Detection]:
+        """Plates in px of the frame, most confident first. frame_bgr: uint8 (h, w, 3)."""
+        boxed, scale, (x, y) = letterboxed(frame_bgr, WHOLE_HEIGHT_PX, WHOLE_WIDTH_PX)
+        output = self._whole.run(boxed[None].astype(np.float32) / 255.0)[0][0]
+        found = []
+        for rough in decoded(output, self._least * FIRST_LOOK_RATIO):
+            corners = (rough.corners - np.float32((x, y))) / scale
+            exact = self._looked_closer(frame_bgr, Detection(corners, rough.rows, rough.confidence))
+            if exact is not None:
+                found.append(exact)
+        return sorted(found, key=lambda detection: -detection.confidence)
+
+    def _looked_closer(self, frame: np.ndarray, rough: Detection) -> Detection | None:
+        """The same plate with better corners; None when the closer look does not confirm it."""
+        scale = CLOSE_WIDTH_PX / max(rough.width_px, 8.0)
+        if rough.rows == 2:
+            scale *= 0.8
+        centre = rough.corners.mean(axis=0)
+        shift = np.float32((CLOSE_WIDTH_FRAME_PX / 2, CLOSE_HEIGHT_PX / 2)) - centre * scale
+        window = cv2.warpAffine(
+            _softened(frame, centre, rough.width_px, scale),
+            np.float32([[scale, 0, shift[0]], [0, scale, shift[1]]]),
+            (CLOSE_WIDTH_FRAME_PX, CLOSE_HEIGHT_PX),
+            borderValue=(BAR_GREY, BAR_GREY, BAR_GREY),
+        )
+        output = self._close.run(window[None].astype(np.float32) / 255.0)[0][0]
+        middle = np.float32((CLOSE_WIDTH_FRAME_PX / 2, CLOSE_HEIGHT_PX / 2))
+        for found in decoded(output, self._least):
+            if np.linalg.norm(found.corners.mean(axis=0) - middle) < CLOSE_WIDTH_PX * 0.35:
+                corners = ((found.corners - shift) / scale).astype(np.float32)
+                if _is_plate_shaped(corners):
+                    return Detection(corners, found.rows, min(1.0, found.confidence))
+        return None
+
+
+def _softened(frame: np.ndarray, centre: np.ndarray, width_px: float, scale: float) -> np.ndarray:
+    """The frame blurred around the plate as far as shrinking by `scale` needs, elsewhere unchanged."""
+    if scale > 0.7:
+        return frame
+    reach = 1.2 * width_px
+    x1, y1 = np.maximum(centre - reach, 0).astype(int)
+    x2, y2 = np.ceil(centre + reach).astype(int)
+    out = frame.copy()
+    out[y1:y2, x1:x2] = cv2.GaussianBlur(frame[y1:y2, x1:x2], (0, 0), 0.45 / scale)
+    return out

@@ -1,0 +1,92 @@
+"""A frame in, the plates in it out: detector, upright cut, reader, gates."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from pathlib import Path
+
+import numpy as np
+
+from gateway.domain.plates import PlateRead
+
+from .detector import Detection, PlateDetector
+from .reader import NOTHING, PlateTextReader, Reading
+from .rectify import rectify_plate
+
+GATES_FILE = Path(__file__).with_name("gates.toml")
+MODELS_FOLDER = Path(__file__).resolve().parents[3] / "models"
+"""Beside the package, both in a checkout and where the wheel is installed."""
+
+
+class PlatePipeline:
+    """Both models, loaded once. Not for two threads at once.
+
+    models_dir: holds plate-detector/ and plate-reader/; without it the models that came with the package.
+    threads: of each interpreter. Raises ModelUnusable, naming the file.
+    """
+
+    def __init__(self, models_dir: Path | None = None, threads: int = 1) -> None:
+        folder = models_dir or MODELS_FOLDER
+        gates = tomllib.loads(GATES_FILE.read_text(encoding="utf-8"))
+        self._min_width_px = float(gates["detector"]["min_width_px"])
+        self._min_mean = float(gates["reader"]["min_mean_confidence"])
+        self._detector = PlateDetector(
+            folder / "plate-detector" / "plate-detector.tflite",
+            least=float(gates["detector"]["min_confidence"]),
+            threads=threads,
+        )
+        self._reader = PlateTextReader(
+            folder / "plate-reader",
+            min_type_confidence=float(gates["reader"]["min_type_confidence"]),
+            threads=threads,
+        )
+
+    def read(self, frame_bgr: np.ndarray, *, camera: str = "", frame_at_ms: int = 0) -> list[PlateRead]:
+        """The plates of one frame, best first: read before unread, then large before small.
+
+        frame_bgr: uint8 (h, w, 3), BGR, 0-255, at least 64 x 64. A plate that is seen but cannot be read (too
+        small, covered, blurred) has the empty text. Raises ValueError for another shape or type.
+        """
+        if (
+            frame_bgr.dtype != np.uint8
+            or frame_bgr.ndim != 3
+            or frame_bgr.shape[2] != 3
+            or min(frame_bgr.shape[:2]) < 64
+        ):
+            raise ValueError(
+                f"frame is {frame_bgr.dtype} {frame_bgr.shape}; uint8 (h, w, 3) of at least 64 x 64 is needed"
+            )
+        reads = []
+        for found in self._detector.detect(frame_bgr):
+            reading = self._reading(frame_bgr, found)
+            reads.append(
+                PlateRead(
+                    camera=camera,
+                    frame_at_ms=frame_at_ms,
+                    corners=tuple((float(x), float(y)) for x, y in found.corners),  # type: ignore[arg-type]
+                    rows=found.rows,
+                    detection_confidence=found.confidence,
+                    text=reading.text,
+                    char_confidences=reading.char_confidences,
+                    alternatives=reading.alternatives,
+                    plate_type=reading.plate_type,
+                    type_confidence=reading.type_confidence,
+                    model=self._reader.model_hash,
+                )
+            )
+        return sorted(reads, key=lambda read: (not read.text, -read.width_px * read.detection_confidence))
+
+    def _reading(self, frame: np.ndarray, found: Detection) -> Reading:
+        if found.width_px < self._min_width_px:
+            return NOTHING
+        reading = self._reader.read(rectify_plate(frame, found.corners.tolist(), found.rows))
+        if not reading.text:
+            return NOTHING
+        mean = math.prod(reading.char_confidences) ** (1 / len(reading.text))
+        return reading if mean >= self._min_mean else NOTHING
+
+    def warm_up(self) -> None:
+        """Run once on an even picture, so that the first real frame meets allocated memory."""
+        self.read(np.full((720, 1280, 3), 90, np.uint8))
+        self._reader.read(np.full((24, 96, 3), 90, np.uint8))
