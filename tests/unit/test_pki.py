@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,21 @@ def test_subjects_and_dates_are_what_a_board_without_a_clock_can_check(keys: pki
     assert isinstance(names, x509.SubjectAlternativeName)
     assert names.get_values_for_type(x509.DNSName) == ["gateway.local", "localhost"]
     assert [str(ip) for ip in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
+
+
+@pytest.mark.requirement("X-39")
+@pytest.mark.parametrize("at", ["2000-01-02", "2031-11-24", "2049-12-30"])
+def test_every_certificate_is_good_in_the_year_a_board_wakes_up_in_and_for_decades(keys: pki.SiteKeys, at: str) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    at_s = str(int(datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp()))
+    for name, purpose in (("broker", "sslserver"), ("gateway", "sslclient"), ("g1-b01", "sslclient")):
+        command = [openssl, "verify", "-x509_strict", "-attime", at_s, "-purpose", purpose, "-CAfile", keys.ca_crt]
+        done = subprocess.run([*command, keys.crt(name)], capture_output=True, text=True, timeout=20)
+        assert done.returncode == 0, done.stdout + done.stderr
+        wrong = [*command[:-3], "sslserver" if purpose == "sslclient" else "sslclient", *command[-2:]]
+        assert subprocess.run([*wrong, keys.crt(name)], capture_output=True, timeout=20).returncode != 0
 
 
 def test_the_boards_interpreter_loads_the_der_files(keys: pki.SiteKeys) -> None:

@@ -113,9 +113,10 @@ def ensure_site_keys(
     return keys
 
 
-def reissue(keys_dir: Path | str, *, site_code: str, name: str) -> SiteKeys:
+def reissue(keys_dir: Path | str, *, site_code: str, name: str, broker_addresses: Sequence[str] = ()) -> SiteKeys:
     """Give a name a new key and certificate; the broker refuses the old certificate from its next check on.
 
+    The broker itself takes a new certificate of its own at its next start.
     Raises KeyFileError if the name has no certificate yet or the authority's key is not here.
     """
     keys = SiteKeys(Path(keys_dir), site_code)
@@ -123,7 +124,7 @@ def reissue(keys_dir: Path | str, *, site_code: str, name: str) -> SiteKeys:
         authority = _ensure_authority(keys)
         if not keys.crt(name).exists():
             raise KeyFileError(f"{keys.crt(name)}: there is no certificate to replace")
-        addresses = BROKER_ADDRESSES if name == BROKER else None
+        addresses = tuple(dict.fromkeys((*BROKER_ADDRESSES, *broker_addresses))) if name == BROKER else None
         # Key first: what a power cut leaves is an error that names the file, never a new certificate for the old key.
         for path in (keys.key(name), keys.key_der(name), keys.crt_der(name), keys.crt(name)):
             path.unlink(missing_ok=True)

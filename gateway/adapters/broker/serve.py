@@ -12,6 +12,7 @@ import ssl
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib.metadata import version
 
 from gateway.adapters.broker import pki
 from gateway.adapters.broker.access import Access
@@ -19,6 +20,8 @@ from gateway.adapters.broker.hardened import HardenedBroker
 from gateway.adapters.broker.pki import SiteKeys
 
 SHUTDOWN_S = 5
+AMQTT_VERSION = "0.12.1"
+"""hardened.py replaces private methods of this version; with another one a lock might be missing from the door."""
 
 
 class BrokerStartError(RuntimeError):
@@ -39,6 +42,9 @@ def run_broker(
     port: 0 takes a free one. Prints `broker ready port=<port>` on stdout once it listens, then calls on_ready.
     Raises BrokerStartError before that if the address is taken, or a key file is missing or damaged.
     """
+    installed = version("amqtt")
+    if installed != AMQTT_VERSION:
+        raise BrokerStartError(f"amqtt {installed} is installed; the broker is built on {AMQTT_VERSION} exactly")
     context = tls_context(keys)
     access = Access(keys, site, lanes)
     listening = _bind(host, port)
