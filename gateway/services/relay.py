@@ -23,7 +23,6 @@ from gateway.services.ports import Clock, Condition, Outbox, OutboxRow, Receipt,
 log = structlog.get_logger(__name__)
 
 POLL_S: Final = 1.0  # how often a row's retry time is looked at when nobody notifies
-CHECK_S: Final = 5.0  # how often missed and parked rows are counted
 BATCH_ROWS: Final = 100
 FAILURES_BEFORE_ALARM: Final = 2  # in a row; the first may be a single lost packet
 FAR_AHEAD_MS: Final = 7 * 86_400_000  # beyond every retry time: due(now + this) shows all rows that are still open
@@ -48,6 +47,7 @@ class RelaySettings:
     backfill_rows_per_s: float = 30
     backfill_duty: float = 0.5
     missed_after_s: float = 60
+    check_s: float = 5
 
 
 class Relay:
@@ -73,6 +73,7 @@ class Relay:
         self._settings = settings or RelaySettings()
         self._rng = rng or random.Random()
         self._wake, self._stopping = threading.Event(), threading.Event()
+        self._is_probe_wanted = threading.Event()
         self._thread: threading.Thread | None = None
         self._counts: Counter[str] = Counter()
         self._conditions: dict[str, Condition] = {}
@@ -104,7 +105,7 @@ class Relay:
 
     def probe(self) -> None:
         """Try a heartbeat now, whatever the wait: a person has mended something. Any thread."""
-        self._next_beat_mono_s = self._clock.mono_s()
+        self._is_probe_wanted.set()
         self._wake.set()
 
     def stop(self, timeout_s: float = 1.0) -> bool:
@@ -151,9 +152,10 @@ class Relay:
     def step(self) -> float:
         """At most one heartbeat and one upload; returns the seconds until there may be more to do, 0 = at once."""
         if self._clock.mono_s() >= self._next_check_mono_s:
-            self._next_check_mono_s = self._clock.mono_s() + CHECK_S
+            self._next_check_mono_s = self._clock.mono_s() + self._settings.check_s
             self._check_rows()
-        if self._clock.mono_s() >= self._next_beat_mono_s:
+        if self._is_probe_wanted.is_set() or self._clock.mono_s() >= self._next_beat_mono_s:
+            self._is_probe_wanted.clear()
             self._beat()
         if not self._is_up:
             return max(0.0, self._next_beat_mono_s - self._clock.mono_s())

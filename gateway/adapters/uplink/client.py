@@ -295,7 +295,8 @@ class HttpRegulator:
             condition = "offline"
         elif not condition and trouble.is_alarming:
             condition = "credential"
-        wait_s = self._profile.schedule.slow_wait_s if condition == "credential" else trouble.retry_after_s
+        is_slow = condition == "credential" and trouble.was_asked
+        wait_s = self._profile.schedule.slow_wait_s if is_slow else 0.0
         condition = condition or "throttled"
         message = f"no token: {trouble.message}" if trouble.message else "no token: asked for one a moment ago"
         return Receipt("retry", trouble.code, message, {"condition": condition}, max(wait_s, trouble.retry_after_s))

@@ -46,11 +46,13 @@ class TokenUnavailable(Exception):
     """There is no token now and asking again must wait.
 
     code, message: why the last request failed (0, "" when none did). is_alarming: three failures in a row and more.
+    was_asked: the platform refused just now; otherwise it was not asked at all because it is too soon.
     """
 
-    def __init__(self, code: int, message: str, retry_after_s: float, is_alarming: bool) -> None:
+    def __init__(self, code: int, message: str, *, retry_after_s: float, is_alarming: bool, was_asked: bool) -> None:
         super().__init__(message)
-        self.code, self.message, self.retry_after_s, self.is_alarming = code, message, retry_after_s, is_alarming
+        self.code, self.message, self.retry_after_s = code, message, retry_after_s
+        self.is_alarming, self.was_asked = is_alarming, was_asked
 
 
 class TokenKeeper:
@@ -81,14 +83,14 @@ class TokenKeeper:
             if not is_usable:
                 self._token = ""
             if now < self._next_fetch_mono_s:
-                raise self._unavailable(self._next_fetch_mono_s - now)
+                raise self._unavailable(self._next_fetch_mono_s - now, was_asked=False)
             try:
                 grant = self._fetch()
             except GrantRefused as refusal:
                 wait_s = self._note_failure(refusal)
                 if self._token:
                     return self._token  # early renewal failed, the old token has not ended
-                raise self._unavailable(wait_s) from refusal
+                raise self._unavailable(wait_s, was_asked=True) from refusal
             # Counted from before the request, so that a slow answer never makes the token look younger than it is.
             lifetime_s = (
                 grant.lifetime_s if grant.lifetime_s and grant.lifetime_s > 0 else self._rules.default_lifetime_s
@@ -121,6 +123,8 @@ class TokenKeeper:
         self._next_fetch_mono_s = self._mono_s() + wait_s
         return wait_s
 
-    def _unavailable(self, wait_s: float) -> TokenUnavailable:
+    def _unavailable(self, wait_s: float, *, was_asked: bool) -> TokenUnavailable:
         is_alarming = self._failures >= self._rules.failures_before_alarm
-        return TokenUnavailable(self._last_code, self._last_message, wait_s, is_alarming)
+        return TokenUnavailable(
+            self._last_code, self._last_message, retry_after_s=wait_s, is_alarming=is_alarming, was_asked=was_asked
+        )
