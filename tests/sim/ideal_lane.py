@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tools.simulator.sign import line_frame
 from tools.simulator.world import STEP_MS, LaneWorld
 
 VERDICT_MS = 1200  # from the arrival edge to the answer
@@ -53,7 +54,7 @@ class IdealLane:
             if self._answer(world.visitors[0].truck) == "allow":
                 world.set_output("open", 1)
             else:
-                world.sign.write("禁止通行 排放超标".encode("gbk"), world.now_ms)
+                world.sign.write(line_frame(1, "禁止通行 排放超标"))
 
     def _close_when_clear(self, present: bool) -> None:
         world, inputs = self.world, self.world.inputs

@@ -15,6 +15,7 @@ import pytest
 
 from firmware.boards.sim_pins import INPUTS, OUTPUTS, SIGN_UART
 from tools.simulator.plant_client import PlantClient
+from tools.simulator.sign import line_frame
 from tools.simulator.truth import read_truth
 
 
@@ -121,8 +122,8 @@ async def test_beam_self_test_and_sign_go_over_the_line(bench: Bench):
     await board.until("beam", 1)
     board.send(f"out {OUTPUTS['beam_test']} 0")
     await board.until("beam", 0)
-    board.send(f"uart {SIGN_UART} {'请等待核对'.encode('gbk').hex()}")
-    await asyncio.sleep(1)
+    board.send(f"uart {SIGN_UART} {line_frame(2, '请等待核对').hex()}")
+    await asyncio.sleep(0.3)
     assert (await bench.control.ask("status"))["lanes"]["g1-b01"]["sign"] == "请等待核对"
 
 
@@ -146,7 +147,7 @@ async def test_wrong_lines_and_orders_are_refused_and_nothing_stops(bench: Bench
     await asyncio.sleep(0.3)
     status = await bench.control.ask("status")
     assert status["refused_lines"] == 4 and status["lanes"]["g1-b01"]["outputs"]["siren"] == 1
-    with pytest.raises(ValueError, match="op 'fly'; allowed: status, stop_traffic"):
+    with pytest.raises(ValueError, match="op 'fly'; allowed: status, start_traffic, stop_traffic"):
         await bench.control.ask("fly")
     with pytest.raises(ValueError, match="lane 'g9'; allowed: g1-b01"):
         await bench.control.ask("press", lane="g9", input="fire")

@@ -9,6 +9,7 @@ import pytest
 
 from tools.simulator.drivers import BACKS_OUT, Driver
 from tools.simulator.geometry import ARM_TRAVEL_S
+from tools.simulator.sign import Sign, line_frame
 from tools.simulator.vehicles import BODIES
 from tools.simulator.world import STEP_MS, LaneWorld, Visitor
 
@@ -152,7 +153,8 @@ def test_refused_driver_reads_the_sign_and_reverses_out():
     world, truth = lane()
     put(world, "tipper", -16.0)
     run(world, 12)
-    world.sign.write(b"\xaa\x01" + "禁止通行 国四 V02".encode("gbk") + b"\x0d", world.now_ms)
+    for piece in (line_frame(1, "云D40962")[:7], line_frame(1, "云D40962")[7:] + line_frame(2, "国四 禁止通行")):
+        world.sign.write(piece)
     run(world, 20)
     assert not world.visitors
     assert truth[-1]["kind"] == "truck.leaves" and truth[-1]["how"] == "reversed"
@@ -194,3 +196,15 @@ def test_pressed_button_lets_go_by_itself():
     assert world.inputs["button_raise"] == 1
     run(world, 0.3)
     assert world.inputs["button_raise"] == 0
+
+
+def test_sign_card_keeps_lines_until_cancelled_and_drops_a_damaged_frame():
+    sign = Sign()
+    sign.write(b"\x00\xaa" + line_frame(1, "云D8G271") + line_frame(2, "准许通行"))
+    assert sign.text == "云D8G271 / 准许通行"
+    damaged = bytearray(line_frame(2, "禁止通行"))
+    damaged[14] ^= 1
+    sign.write(bytes(damaged))
+    assert sign.dropped == 1 and not sign.shows_refusal
+    sign.write(bytes.fromhex("aa55016400220001 0b0776af"))  # a published frame of another command: understood, no line
+    assert sign.dropped == 1 and sign.text == "云D8G271 / 准许通行"

@@ -52,7 +52,10 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Truck:
-    """One member of the cast. vehicle: the row of the plant's register, None when it is unknown there."""
+    """One member of the cast.
+
+    vehicle: the row of the plant's register, None when it is unknown there; papers: what the driver can show then.
+    """
 
     id: str
     plate: str
@@ -66,6 +69,7 @@ class Truck:
     note: str = ""
     over_limit: str = ""
     vehicle: Vehicle | None = None
+    papers: Vehicle | None = None
 
     @property
     def plate_colour(self) -> str:
@@ -125,7 +129,7 @@ def _expectation(where: str, row: Any) -> Expectation:
 
 
 _TRUCK_KEYS = (
-    "id", "note", "plate", "plate_kind", "plate_state", "body", "light", "lanes", "behaviour", "over_limit", "expect", "vehicle",
+    "id", "note", "plate", "plate_kind", "plate_state", "body", "light", "lanes", "behaviour", "over_limit", "expect", "vehicle", "papers",
 )  # fmt: skip
 
 
@@ -156,7 +160,9 @@ def _truck(number: int, row: dict[str, Any]) -> Truck:
     if not isinstance(expect, dict) or sorted(expect) != sorted(lanes):
         raise _refuse(where, "expect", expect, f"exactly one table for each of {lanes}")
     kind = _one_of(where, "plate_kind", row.get("plate_kind"), tuple(COLOUR_OF_KIND))
-    vehicle = row.get("vehicle")
+    vehicle, papers = row.get("vehicle"), row.get("papers")
+    if vehicle is not None and papers is not None:
+        raise _refuse(where, "papers", "a table", "only without vehicle: a registered truck shows nothing")
     return Truck(
         id=row["id"],
         plate=row["plate"],
@@ -170,6 +176,7 @@ def _truck(number: int, row: dict[str, Any]) -> Truck:
         note=str(row.get("note", "")),
         over_limit=str(row.get("over_limit", "")),
         vehicle=_vehicle(where, row["plate"], COLOUR_OF_KIND[kind], vehicle) if vehicle is not None else None,
+        papers=_vehicle(where, row["plate"], COLOUR_OF_KIND[kind], papers) if papers is not None else None,
     )
 
 

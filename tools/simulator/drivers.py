@@ -18,8 +18,9 @@ BEHAVIOURS = (NORMAL, BACKS_OUT, TAILGATES)
 ACCELERATION_M_S2 = 1.0
 BRAKING_M_S2 = 1.6
 REVERSE_M_S = 1.6
-HEADWAY_S = 1.1  # moving distance a follower adds per m/s, beyond the standing gap
+HEADWAY_S = 2.0  # the two-second rule: moving distance a follower adds per m/s, beyond the standing gap
 READS_SIGN_S = 2.5  # from the refusal on the sign to reverse gear
+ARM_STIRS_DEG = 15.0  # the arm is seen to rise
 LOSES_PATIENCE_S = 240.0  # nobody answers at all: turns back, so that a lane is never blocked for ever
 LEADER_FORGOTTEN_M = 12.0  # the one in front is this far past the arm: no longer followed
 
@@ -82,7 +83,10 @@ class Driver:
         self._arm_open_s = (
             self._arm_open_s + dt_s if sight.arm_deg > DRIVER_GOES_DEG and not sight.arm_is_falling else 0.0
         )
-        self._refused_s = self._refused_s + dt_s if sight.refusal_shown else 0.0
+        if sight.arm_deg > ARM_STIRS_DEG:
+            self._refused_s = 0.0
+        elif sight.refusal_shown:  # signs turn their pages: the reading adds up
+            self._refused_s += dt_s
         if self.state == REVERSE:
             self.speed_m_s = max(-REVERSE_M_S, self.speed_m_s - ACCELERATION_M_S2 * dt_s)
             self.front_m += self.speed_m_s * dt_s
@@ -110,7 +114,7 @@ class Driver:
             self._enter(APPROACH)
 
     def _decide_waiting(self, sight: Sight) -> None:
-        changes_mind = self.behaviour == BACKS_OUT and (sight.arm_deg > 15.0 or self._state_s > 20.0)
+        changes_mind = self.behaviour == BACKS_OUT and (sight.arm_deg > ARM_STIRS_DEG or self._state_s > 20.0)
         if changes_mind or self._refused_s >= READS_SIGN_S or self._state_s > LOSES_PATIENCE_S:
             self._enter(REVERSE)
         elif self.behaviour != BACKS_OUT and self._arm_open_s >= self._reaction_s:

@@ -3,8 +3,8 @@
 Choices, and what they make possible:
 
 * Waiting drivers stop with the front bumper 1.0 to 0.6 m before the arm: on the arrival loop, not yet on the under_arm loop.
-* The arrival loop is longer than the longest drawbar gap (2.0 m), so a trailer never clears it, while a follower that
-  keeps a moving distance (about 3.4 m at 2.3 m/s) does. Without such a loop no lane could tell the two apart.
+* No drawbar gap (2.0 m) clears the arrival loop or the exit loop; a follower does clear both, since its distance grows
+  from 0.6-1.2 m at rest to about 5.5 m at 2.3 m/s. Nothing else tells a trailer from a second vehicle.
 * Every body is longer than the 1 m between two loops, so a vehicle always covers at least one of them until it is out.
 * A follower at standstill (0.6 to 1.2 m behind) is past no loop: the one in front is at least 4.6 m long.
 * The exit loop ends 5.7 m behind the beam (at least 4 m, the figure that the closing rule for long rigs is derived from).

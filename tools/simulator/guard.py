@@ -13,7 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from tools.simulator.cast import Cast, Truck
@@ -45,6 +45,18 @@ def decision_for(truck: Truck | None, direction: str, rng: random.Random) -> tup
     if wanted == "either":
         wanted = rng.choice(("allow", "deny"))
     return wanted, "核对证件后放行 Papers checked" if wanted == "allow" else "未登记，不予放行 Not registered"
+
+
+def answer_for(hold: dict[str, Any], truck: Truck | None, decision: str, reason: str) -> dict[str, Any]:
+    """The body of the answer. Where he lets a truck in, he types the plate that was not read and copies its papers."""
+    body: dict[str, Any] = {"decision": decision, "reason": reason, "by": NAME}
+    if truck and decision == "allow":
+        if hold.get("plate") != truck.plate:
+            body |= {"plate_no": truck.plate, "plate_colour": truck.plate_colour}
+        if truck.papers:
+            papers = asdict(truck.papers)
+            body["vehicle"] = {k: v for k, v in papers.items() if k not in ("plate_no", "plate_colour")}
+    return body
 
 
 def _request(url: str, body: dict[str, Any] | None = None) -> Any:
@@ -100,7 +112,7 @@ class Guard:
         decision, reason = decision_for(truck, self._directions[lane], rng)
         url = f"{self._base_url}/api/passes/{urllib.parse.quote(pass_id)}/answer"
         try:
-            await asyncio.to_thread(_request, url, {"decision": decision, "reason": reason, "by": NAME})
+            await asyncio.to_thread(_request, url, answer_for(hold, truck, decision, reason))
         except urllib.error.HTTPError as error:
             self.unanswered[pass_id] = f"HTTP {error.code}: {error.read()[:200]!r}"
         except (OSError, ValueError) as error:

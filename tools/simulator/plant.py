@@ -116,7 +116,7 @@ class Plant:
             for link in self.cameras.get(name, ()):
                 link.show(view_of(lane, self._approach_clip_s))
             text = lane.sign.text
-            if text != self._shown_text[name] and lane.sign.is_settled(lane.now_ms):
+            if text != self._shown_text[name]:
                 self._shown_text[name] = text
                 lane.report("sign", text=text)
 
@@ -158,7 +158,7 @@ class Plant:
                 board.lane.set_output(self._roles[int(pin)], int(level))
             case ["uart", number, text]:
                 if int(number) == self._pins.sign_uart:
-                    board.lane.sign.write(bytes.fromhex(text), board.lane.now_ms)
+                    board.lane.sign.write(bytes.fromhex(text))
             case ["wdt", period_ms]:
                 board.watchdog_ms = int(period_ms)
             case ["fed"]:
@@ -193,7 +193,8 @@ async def _main(given: argparse.Namespace) -> None:
     if given.passes >= 0:
         stream = visits(cast, given.seed)
         stream = islice(stream, given.passes) if given.passes else stream
-        timekeeper = Timekeeper(cast, stream, {directions[name]: lane for name, lane in lanes.items()})
+        by_direction = {directions[name]: lane for name, lane in lanes.items()}
+        timekeeper = Timekeeper(cast, stream, by_direction, is_started=not given.hold_traffic)
 
     def report(lane: str, kind: str, **data: object) -> None:
         truth.write(lane, kind, **data)
@@ -223,6 +224,7 @@ def main() -> int:
     parser.add_argument(
         "--passes", type=int, default=0, help="how many trucks; 0 = without end, -1 = none by themselves"
     )
+    parser.add_argument("--hold-traffic", action="store_true", help="nobody comes before the order start_traffic")
     parser.add_argument("--lane", action="append", default=[], help="LANE=in or LANE=out")
     parser.add_argument("--camera", action="append", default=[], help="LANE=CONTROL PORT of a camera of that lane")
     parser.add_argument("--approach-s", type=float, default=APPROACH_CLIP_S, help="length of the approach clips")

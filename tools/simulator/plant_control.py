@@ -1,7 +1,7 @@
 """The plant's control port: what a test, the guard or the demo may ask and do. One JSON object a line, one answer each.
 
     {"op": "status"}                                          -> lanes, vehicles, violations, traffic
-    {"op": "stop_traffic"}                                    nobody new comes
+    {"op": "start_traffic"} / {"op": "stop_traffic"}          let them come / nobody new comes
     {"op": "press", "lane": L, "input": ROLE, "ms": 500}      hold an input active for a while
     {"op": "force", "lane": L, "input": ROLE, "level": 0|1|null}   hold an input at a level; null lets go
     {"op": "enter", "lane": L, "truck": ID}                   let a truck of the cast come now
@@ -44,12 +44,12 @@ def obey(plant: Plant, cast: Cast, order: dict[str, Any]) -> dict[str, Any]:
     op = order.get("op")
     if op == "status":
         return {"ok": True, **status(plant)}
-    if op == "stop_traffic":
+    if op in ("start_traffic", "stop_traffic"):
         if plant.timekeeper:
-            plant.timekeeper.stop()
+            (plant.timekeeper.start if op == "start_traffic" else plant.timekeeper.stop)()
         return {"ok": True}
     if op not in ("press", "force", "enter"):
-        raise ValueError(f"op {op!r}; allowed: status, stop_traffic, press, force, enter")
+        raise ValueError(f"op {op!r}; allowed: status, start_traffic, stop_traffic, press, force, enter")
     if order.get("lane") not in plant.lanes:
         raise ValueError(f"lane {order.get('lane')!r}; allowed: {', '.join(plant.lanes)}")
     lane = plant.lanes[order["lane"]]

@@ -102,16 +102,23 @@ class Timekeeper:
     lanes: direction -> lane. After `stop()` nobody new comes; `is_done` says that the plan is through and all have left.
     """
 
-    def __init__(self, cast: Cast, plan: Iterator[Visit], lanes: dict[str, LaneWorld]) -> None:
+    def __init__(
+        self, cast: Cast, plan: Iterator[Visit], lanes: dict[str, LaneWorld], *, is_started: bool = True
+    ) -> None:
         self._cast, self._plan, self._lanes = cast, plan, lanes
         self._queues: dict[str, list[Visit]] = {d: [] for d in lanes}
         self._entered: set[int] = {0}
         self._failed: set[int] = set()
         self._free_since_ms = dict.fromkeys(lanes, 0)
+        self._is_started = is_started
         self._is_stopped = False
         self._is_exhausted = False
         self.let_in = 0
         self.skipped = 0
+
+    def start(self) -> None:
+        """Let the first ones come, if the timekeeper was made to wait."""
+        self._is_started = True
 
     def stop(self) -> None:
         self._is_stopped = True
@@ -127,7 +134,7 @@ class Timekeeper:
 
     def step(self) -> None:
         """Look whether somebody may come; call it a few times a second."""
-        if self._is_stopped:
+        if self._is_stopped or not self._is_started:
             return
         for direction, lane in self._lanes.items():
             if lane.visitors:

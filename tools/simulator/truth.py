@@ -2,7 +2,7 @@
 
 One JSON object a line: {"at_ms": wall UTC ms, "lane": ..., "kind": ..., ...}. Kinds:
 
-truck.appears{truck, visit, plate, plate_kind, body, behaviour, direction} · loop.on / loop.off{loop, truck} ·
+truck.appears{truck, visit, plate, plate_kind, body, behaviour, direction} · loop.on / loop.off{loop, truck, visit} ·
 arm.motion{direction, cause, angle_deg} · arm.rests{angle_deg} · crossing.started / crossing.ended{truck, visit} ·
 truck.leaves{truck, visit, how: through|reversed} · lane.connected / lane.lost · sign{text} · violation{what, detail}
 """

@@ -220,10 +220,10 @@ class LaneWorld:
         seen.update(self.forced)
         for role in LOOPS_M:
             if seen[role] != self.inputs[role]:
-                over = [
-                    v.truck for v in self.visitors if v.driver.body.covers(v.driver.front_m, sum(LOOPS_M[role]) / 2)
-                ]
-                near = min(self.visitors, key=lambda v: abs(v.driver.front_m - LOOPS_M[role][0]), default=None)
-                truck = over[0] if over else near.truck if near else ""
-                self.report("loop.on" if seen[role] else "loop.off", loop=role.removeprefix("loop_"), truck=truck)
+                start_m = LOOPS_M[role][0]
+                over = [v for v in self.visitors if v.driver.body.covers(v.driver.front_m, sum(LOOPS_M[role]) / 2)]
+                nearest = min(self.visitors, key=lambda v: abs(v.driver.front_m - start_m), default=None)
+                visitor = over[0] if over else nearest
+                names = {"truck": visitor.truck, "visit": visitor.visit} if visitor else {}
+                self.report("loop.on" if seen[role] else "loop.off", loop=role.removeprefix("loop_"), **names)
         self.inputs = seen
