@@ -64,8 +64,8 @@ async def json_object(request: Request) -> dict[str, Any]:
     """The request's body. Raises Refusal 422 if it is not one JSON object."""
     try:
         body = json.loads(await request.body())
-    except ValueError as error:
-        raise Refusal(422, "invalid_json") from error
+    except (ValueError, RecursionError) as error:
+        raise Refusal(422, "invalid_json", allowed="one JSON object") from error
     if not isinstance(body, dict):
         raise Refusal(422, "invalid_json", allowed="one JSON object")
     return body

@@ -32,6 +32,7 @@ def create_app(desk: Desk, frames: Frames, *, title: str) -> FastAPI:
     renderer = Renderer(title)
     board = Board(desk, frames, renderer)
     app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    app.state.end_streams = board.close
     app.add_middleware(OriginGuard)
     app.include_router(create_api(desk, frames, board))
     app.include_router(create_pages(desk, frames, board, renderer))

@@ -60,6 +60,13 @@ class Board:
         self._touched: OrderedDict[str, int] = OrderedDict()
         self._newest_passes: tuple[PassView, ...] = ()
         self._is_failing = False
+        self._is_closed = False
+
+    async def close(self) -> None:
+        """Every stream ends at once; without this a stopping server waits for its viewers."""
+        self._is_closed = True
+        async with self._news:
+            self._news.notify_all()
 
     @property
     def viewer_count(self) -> int:
@@ -197,7 +204,7 @@ class Board:
         sent: dict[str, int] = {}
         try:
             yield b"retry: 1000\n\n"
-            while True:
+            while not self._is_closed:
                 for name, fragment in self._for_page(language, pass_id).items():
                     if sent.get(name) != fragment.version:
                         sent[name] = fragment.version

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import uvicorn
 from fastapi import FastAPI
 
-# An open event stream never ends by itself; without this bound a stop would wait for every browser to go away.
+# For requests in flight; event streams, which never end by themselves, are ended before.
 STOP_WAIT_S = 1
 
 
@@ -30,7 +30,7 @@ class ConsoleServer:
     """One listening console."""
 
     def __init__(self, app: FastAPI, *, host: str, port: int) -> None:
-        self._host, self._port = host, port
+        self._app, self._host, self._port = app, host, port
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -73,6 +73,7 @@ class ConsoleServer:
             await self._task
 
     async def stop(self) -> None:
-        """Stopped when this returns; open streams are cut after STOP_WAIT_S seconds."""
+        """Stopped when this returns: streams are ended, requests get STOP_WAIT_S seconds to finish."""
         self._server.should_exit = True
+        await self._app.state.end_streams()
         await self.wait()

@@ -90,6 +90,11 @@ def lamps(sensors: tuple[SensorView, ...], t: Texts) -> dict[str, dict[str, str]
     return {role: sensor_lamp(role, by_role.get(role), t) for role in roles}
 
 
+def occupied_loops(sensors: tuple[SensorView, ...]) -> list[str]:
+    """Loops that a vehicle stands on for certain: occupied and healthy."""
+    return [s.role.removeprefix("loop_") for s in sensors if s.role.startswith("loop_") and s.is_on and s.is_ok]
+
+
 def fault_word(fault: str, t: Texts) -> str:
     """A lane's fault, "code:component" in the lane contract's words, for a person."""
     code, _, component = fault.partition(":")
@@ -183,6 +188,7 @@ def lane_card(view: LaneView, t: Texts) -> dict[str, Any]:
         "mode_word": t.label("mode", view.mode or "unknown"),
         "faults": [fault_word(fault, t) for fault in view.faults],
         "lamps": lamps(view.sensors, t),
+        "occupied": occupied_loops(view.sensors),
         "current": pass_card(view.current, t) if view.current is not None else None,
     }
 

@@ -10,6 +10,8 @@
   // ---------------------------------------------------------------- stream
   // The gateway beats once a second; without a beat for this long what is shown is history and must look it.
   const LOST_AFTER_MS = 4000;
+  const LOST_AFTER_ERROR_MS = 1500; // the connection itself is known to be gone
+  let stream = null;
   let lastBeat = performance.now();
   let skew_ms = 0; // gateway's wall clock minus this computer's
   let beat = null;
@@ -17,6 +19,7 @@
 
   htmx.createEventSource = (url) => {
     const source = new EventSource(url);
+    stream = source;
     source.addEventListener("beat", (event) => onBeat(JSON.parse(event.data)));
     source.addEventListener("hello", (event) => {
       const isTyping = all("main input").some((input) => input.name === "text" && input.value);
@@ -124,7 +127,8 @@
   }
 
   setInterval(() => {
-    if (performance.now() - lastBeat > LOST_AFTER_MS) setLost(true);
+    const isConnected = stream !== null && stream.readyState === EventSource.OPEN;
+    if (performance.now() - lastBeat > (isConnected ? LOST_AFTER_MS : LOST_AFTER_ERROR_MS)) setLost(true);
     showAges();
     if (!document.hidden && beat) all(".camera[data-camera]").forEach(fetchPicture);
   }, 1000);
@@ -156,6 +160,7 @@
     if (told) toast(told.textContent);
   });
 
+  const title = document.title;
   const seen = new Set();
   function afterSwap() {
     sweep();
@@ -163,9 +168,11 @@
     showAges();
     const rows = document.querySelectorAll("#rows .row").length;
     if (byId("filter-rows") && rows) byId("filter-rows").value = String(rows);
+    const waiting = all(".answer-hold").length;
+    document.title = (waiting ? `(${waiting}) ` : "") + title;
     for (const form of answers()) {
       const key = form.getAttribute("hx-post");
-      if (seen.has(key)) continue;
+      if (seen.has(key) || !form.classList.contains("answer-hold")) continue;
       seen.add(key);
       // A person who is doing nothing else may answer at once; focus is never taken from anything.
       if (document.activeElement === document.body || document.activeElement === null) focusAnswer(form, false);
@@ -176,6 +183,8 @@
   // ---------------------------------------------------------------- keyboard
   const answers = () => all("form[data-keys='answer']");
   function focusAnswer(form, isScrolling) {
+    const details = form.closest("details");
+    if (details) details.open = true;
     form.querySelector("input[type=radio]")?.focus({ preventScroll: !isScrolling });
     if (isScrolling) form.scrollIntoView({ block: "nearest" });
   }
@@ -187,7 +196,8 @@
       event.preventDefault();
       focusAnswer(forms[(forms.indexOf(focused) + 1) % forms.length], true);
     } else if (event.key === "F8" || event.key === "F9") {
-      const form = focused ?? (forms.length === 1 ? forms[0] : null);
+      const held = forms.filter((form) => form.classList.contains("answer-hold"));
+      const form = focused ?? (held.length === 1 ? held[0] : null);
       if (!form) return;
       event.preventDefault();
       form.querySelector(`button[value=${event.key === "F8" ? "allow" : "deny"}]`)?.click();

@@ -1,0 +1,186 @@
+"""A guard decides, in a real browser: by keyboard alone, with a reason, and never by accident."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Visitors
+from tests.e2e.gate import Gate
+
+
+@pytest.fixture
+def held(gate: Gate) -> str:
+    pass_id = gate.do(lambda: gate.scenario.arrive("g1-b01", "云D77310", "1", fuel_type="B"))
+    gate.do(lambda: gate.scenario.judge(pass_id, "HOLD"))
+    return pass_id
+
+
+def dock(page: Page):
+    return page.locator(".answer-hold")
+
+
+@pytest.mark.requirement("X-29")
+def test_held_vehicle_is_allowed_with_the_keyboard_alone(gate: Gate, visit: Visitors, held: str) -> None:
+    page = visit.open()
+    expect(dock(page)).to_be_visible()
+    page.keyboard.press("F2")
+    page.keyboard.press("2")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.type("王师傅")
+    page.keyboard.press("F8")
+    expect(page.locator("#toast")).to_have_text("已放行")
+    expect(dock(page)).to_have_count(0)
+    assert gate.scenario.answered == [(held, "allow", "人工核对号牌", "王师傅")]
+    expect(page.locator("#lane-g1-b01 .now-word strong")).to_have_text("人工放行")
+    expect(page.locator("#lane-g1-b01 .now-facts")).to_contain_text("王师傅")
+
+
+def test_held_vehicle_is_denied_with_tab_and_enter_alone(gate: Gate, visit: Visitors, held: str) -> None:
+    page = visit.open()
+    page.keyboard.press("F2")
+    page.keyboard.press("6")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.type("李姐")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#toast")).to_have_text("已拒绝")
+    assert gate.scenario.answered == [(held, "deny", "无随车清单", "李姐")]
+
+
+def test_answer_without_a_reason_is_refused_beside_the_buttons_and_nothing_is_lost(
+    gate: Gate, visit: Visitors, held: str
+) -> None:
+    page = visit.open()
+    dock(page).locator("input[name=by]").fill("王师傅")
+    dock(page).locator("button[value=allow]").click()
+    expect(dock(page).locator(".told-refused")).to_have_text("请先选择或填写理由")
+    expect(dock(page).locator("input[name=by]")).to_have_value("王师傅")
+    assert gate.scenario.answered == []
+    dock(page).locator("input[name=text]").fill("运渣车，已电话核实")
+    dock(page).locator("button[value=allow]").click()
+    expect(dock(page)).to_have_count(0)
+    assert gate.scenario.answered == [(held, "allow", "运渣车，已电话核实", "王师傅")]
+
+
+def test_answer_without_a_name_is_refused(gate: Gate, visit: Visitors, held: str) -> None:
+    page = visit.open(language="en")
+    dock(page).locator(".pick").first.click()
+    dock(page).locator("button[value=deny]").click()
+    expect(dock(page).locator(".told-refused")).to_have_text("Say who decides")
+    assert gate.scenario.answered == []
+
+
+def test_enter_while_typing_decides_nothing(gate: Gate, visit: Visitors, held: str) -> None:
+    page = visit.open()
+    dock(page).locator("input[name=by]").fill("王师傅")
+    dock(page).locator("input[name=text]").fill("核实过")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(400)
+    assert gate.scenario.answered == []
+    expect(dock(page)).to_be_visible()
+
+
+def test_what_is_being_typed_survives_other_news_of_the_lane_and_a_restart(
+    gate: Gate, visit: Visitors, held: str
+) -> None:
+    page = visit.open()
+    field = dock(page).locator("input[name=text]")
+    field.fill("正在核对")
+    gate.do(lambda: gate.scenario.sense("g1-b01", loop_under_arm=True))
+    expect(page.locator("#lane-g1-b01 .lamp", has_text="杆下线圈")).to_contain_text("有车")
+    gate.stop()
+    expect(page.locator("#lost")).to_be_visible()
+    gate.start()
+    expect(page.locator("#lost")).to_be_hidden()
+    expect(field).to_have_value("正在核对")
+    expect(field).to_be_focused()
+
+
+def test_name_of_the_guard_is_remembered_for_the_next_vehicle(gate: Gate, visit: Visitors, held: str) -> None:
+    page = visit.open()
+    dock(page).locator(".pick").first.click()
+    dock(page).locator("input[name=by]").fill("王师傅")
+    dock(page).locator("button[value=allow]").click()
+    expect(dock(page)).to_have_count(0)
+    second = gate.do(lambda: gate.scenario.arrive("g1-b02", "桂R05538", "1"))
+    gate.do(lambda: gate.scenario.judge(second, "HOLD"))
+    expect(dock(page).locator("input[name=by]")).to_have_value("王师傅")
+
+
+def test_denied_vehicle_can_be_overridden_but_does_not_ask_for_it(gate: Gate, visit: Visitors) -> None:
+    page = visit.open()
+    pass_id = gate.do(lambda: gate.scenario.arrive("g1-b01", "贵B20917", "1"))
+    gate.do(lambda: gate.scenario.judge(pass_id, "DENY"))
+    expect(page.locator(".answer-details")).to_be_visible()
+    expect(page.locator(".answer-deny")).to_be_hidden()
+    page.keyboard.press("F8")
+    page.keyboard.press("F2")
+    expect(page.locator(".answer-deny")).to_be_visible()
+    page.keyboard.press("4")
+    page.locator(".answer-deny input[name=by]").fill("值班长")
+    page.locator(".answer-deny button[value=allow]").click()
+    expect(page.locator(".answer-details")).to_have_count(0)
+    assert gate.scenario.answered == [(pass_id, "allow", "保供应急车辆", "值班长")]
+
+
+def test_answer_that_comes_too_late_says_so(gate: Gate, visit: Visitors, held: str) -> None:
+    page = visit.open()
+    dock(page).locator(".pick").first.click()
+    dock(page).locator("input[name=by]").fill("王师傅")
+    # The vehicle leaves in the very moment: the page has not heard of it yet.
+    page.evaluate(
+        "fetch = ((real) => (...a) => real(...a))(fetch);"
+        "document.querySelectorAll('[sse-swap]').forEach(e => e.addEventListener('htmx:sseBeforeMessage', x => x.preventDefault()))"
+    )
+    gate.do(lambda: gate.scenario.close(held, "backed_out"))
+    dock(page).locator("button[value=allow]").click()
+    expect(dock(page).locator(".told-refused")).to_have_text("该通行已结束")
+    assert gate.scenario.answered == []
+
+
+@pytest.mark.requirement("X-29")
+def test_held_vehicle_takes_three_actions_and_under_six_seconds(gate: Gate, visit: Visitors, held: str) -> None:
+    page = visit.open()
+    page.evaluate("localStorage.setItem('lvzha.by', '王师傅')")
+    page.reload()
+    expect(dock(page).locator("input[name=by]")).to_have_value("王师傅")
+    started_s = time.monotonic()
+    dock(page).locator(".pick").nth(1).click()
+    dock(page).locator("button[value=deny]").click()
+    expect(dock(page)).to_have_count(0)
+    assert time.monotonic() - started_s < 6
+    assert [answer[1] for answer in gate.scenario.answered] == ["deny"]
+
+
+def test_manual_raise_needs_a_reason_and_a_name(gate: Gate, visit: Visitors) -> None:
+    page = visit.open()
+    raising = page.locator("#lane-g1-b02 .raise")
+    raising.locator("summary").click()
+    raising.locator(".button-raise").click()
+    expect(raising.locator(".told-refused")).to_have_text("请先选择或填写理由")
+    raising.locator("input[name=text]").fill("检修车辆出厂")
+    raising.locator(".button-raise").click()
+    expect(raising.locator(".told-refused")).to_have_text("请填写处理人")
+    raising.locator("input[name=by]").fill("王师傅")
+    raising.locator(".button-raise").click()
+    expect(raising.locator(".told-allow")).to_have_text("抬杆指令已下达")
+    assert gate.scenario.raised == [("g1-b02", "检修车辆出厂", "王师傅")]
+    expect(page.locator("#lane-g1-b02 .arm-word b")).to_have_text("正在升起")
+
+
+def test_manual_raise_of_an_offline_lane_says_that_nothing_was_sent(gate: Gate, visit: Visitors) -> None:
+    page = visit.open()
+    gate.do(lambda: gate.scenario.lane_online("g1-b02", False, 90_000))
+    raising = page.locator("#lane-g1-b02 .raise")
+    raising.locator("summary").click()
+    raising.locator("input[name=text]").fill("检修车辆出厂")
+    raising.locator("input[name=by]").fill("王师傅")
+    raising.locator(".button-raise").click()
+    expect(raising.locator(".told-refused")).to_have_text("车道离线，指令未发出")
+    assert gate.scenario.raised == []

@@ -1,0 +1,84 @@
+"""The console's catalogues: both languages whole, every code of the lane contract named, no words in templates."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from firmware.lane import contract
+from gateway.adapters.web.texts import LANGUAGES, MissingText, Texts, catalogue
+
+WEB = Path("gateway/adapters/web")
+TEMPLATES = sorted((WEB / "templates").rglob("*.j2"))
+
+# Tables that a template or a view addresses by code.
+TABLES = {
+    "barrier": contract.BARRIER_STATES,
+    "mode": contract.MODES,
+    "end": contract.ENDS,
+    "decided_by": contract.DECIDERS,
+    "verdict": contract.VERDICTS,
+    "fault": contract.FAULTS,
+    "sensor": tuple(role.removeprefix("loop_") for role in contract.ROLES),
+    "plate_colour": tuple("0123456"),
+    "stage": tuple("0123456DX"),
+    "fuel": tuple("ABCDEFLMNOXYZ"),
+    "response_level": tuple("0123"),
+    "control_result": tuple("01234"),
+    "violation": ("V01", "V02", "V03", "V04", "V05", "V06", "V07", "V08", "V09", "V99"),
+}
+
+
+def test_both_languages_have_the_same_keys_and_no_empty_text() -> None:
+    zh, en = catalogue("zh"), catalogue("en")
+    assert set(zh) == set(en)
+    assert [key for texts in (zh, en) for key, text in texts.items() if not text.strip()] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("table", TABLES)
+def test_every_code_has_a_label(language: str, table: str) -> None:
+    texts = Texts(language)
+    assert [code for code in TABLES[table] if f"{table}.{code}" not in catalogue(language)] == []
+    assert all(texts.label(table, code) for code in TABLES[table])
+
+
+def test_every_key_that_a_template_or_module_names_exists() -> None:
+    named = set()
+    for path in [*TEMPLATES, *WEB.glob("*.py")]:
+        named |= set(re.findall(r"""\bt\(["']([a-z_]+\.[A-Za-z0-9_]+)["']\)""", path.read_text("utf-8")))
+    assert len(named) > 60
+    assert sorted(named - set(catalogue("zh"))) == []
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_templates_hold_no_words_of_their_own(path: Path) -> None:
+    source = re.sub(r"\{% block stream %\}.*?\{% endblock %\}", "", path.read_text("utf-8"))  # attributes of body
+    text = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", " ", source, flags=re.S)
+    attributes = re.findall(r"""(?:title|alt|placeholder|aria-label)="([^"]*)\"""", text)
+    visible = re.sub(r"<(script|style)\b.*?</\1>", " ", text, flags=re.S)
+    visible = re.sub(r"<kbd\b.*?</kbd>", " ", visible, flags=re.S)  # key caps carry the key's own name
+    visible = re.sub(r"<[^>]*>", " ", visible)
+    words = re.findall(r"[A-Za-z]{2,}|[\u4e00-\u9fff]+", " ".join([visible, *attributes]))
+    assert words == []
+
+
+def test_unknown_key_is_an_error_and_unknown_code_is_shown_as_it_is() -> None:
+    texts = Texts("zh")
+    with pytest.raises(MissingText):
+        texts("page.nothing")
+    assert texts.label("fault", "melted") == "melted"
+
+
+def test_vehicle_type_is_named_by_its_longest_known_prefix() -> None:
+    texts = Texts("zh")
+    assert texts.vehicle_type("H17") == "重型货车"
+    assert texts.vehicle_type("Q21") == "牵引车"
+    assert texts.vehicle_type("?") == "?"
+
+
+def test_language_that_is_not_carried_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"'fr'.*zh, en"):
+        catalogue("fr")
