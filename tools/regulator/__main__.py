@@ -65,7 +65,10 @@ def _serve(options: argparse.Namespace) -> int:
         platform.seed(seed)
     app = make_app(platform, faults, Views(storage, codes))
     listener = socket.create_server((options.host, options.port))
-    config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=2)
+    # Connections live longer than the 60 s between two heartbeats.
+    config = uvicorn.Config(
+        app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=2, timeout_keep_alive=75
+    )
     print(f"regulator ready http://{options.host}:{listener.getsockname()[1]}/", flush=True)
     uvicorn.Server(config).run(sockets=[listener])
     storage.close()
