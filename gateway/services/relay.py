@@ -25,10 +25,15 @@ log = structlog.get_logger(__name__)
 POLL_S: Final = 1.0  # how often a row's retry time is looked at when nobody notifies
 BATCH_ROWS: Final = 100
 FAILURES_BEFORE_ALARM: Final = 2  # in a row; the first may be a single lost packet
+CLOCK_ALARM_S: Final = 60.0
 FAR_AHEAD_MS: Final = 7 * 86_400_000  # beyond every retry time: due(now + this) shows all rows that are still open
 
 OFFLINE, CREDENTIAL, CLOCK = "uplink.offline", "uplink.credential", "uplink.clock"
 REJECTED, MISSED = "uplink.rejected", "uplink.missed"
+_REFUSALS: Final = {
+    "credential": (CREDENTIAL, "监管平台拒绝凭证", "The regulator refuses our credential"),
+    "clock": (CLOCK, "监管平台拒绝本机时间", "The regulator refuses our time"),
+}
 
 
 @dataclass(frozen=True)
@@ -80,11 +85,8 @@ class Relay:
         self._is_up = False  # no upload before the first answered heartbeat
         self._failures = 0
         self._up_since_ms = clock.wall_ms()
-        start = clock.mono_s()
-        self._next_beat_mono_s = start
-        self._next_check_mono_s = start
-        self._quiet_until_mono_s = start
-        self._backfill_from_mono_s = start
+        self._next_beat_mono_s = self._next_check_mono_s = clock.mono_s()
+        self._quiet_until_mono_s = self._backfill_from_mono_s = clock.mono_s()
         self._skip_until_mono_s: dict[int, float] = {}
         self._reasons: dict[int, str] = {}
         self._last_rejection = ""
@@ -306,8 +308,9 @@ class Relay:
                 self._up_since_ms = self._clock.wall_ms() if self._failures else self._up_since_ms
                 log.info("uplink up", after_failures=self._failures)
             self._failures = 0
-            for code in (OFFLINE, CREDENTIAL, CLOCK):
-                self._clear(code)
+            self._clear(OFFLINE)
+            self._clear(CREDENTIAL)
+            self._compare_clocks(receipt)
             if receipt.outcome == "parked":
                 self._last_rejection = f"heartBeat: {receipt.code} {receipt.message}"
                 log.warning("heartbeat rejected", code=receipt.code, reason=receipt.message)
@@ -322,22 +325,27 @@ class Relay:
         self._next_beat_mono_s = now_mono_s + max(self._jittered(wait_s), receipt.retry_after_s or 0)
         self._raise_for_link(receipt)
 
+    def _compare_clocks(self, receipt: Receipt) -> None:
+        """Tell a clock that is drifting away before the platform refuses it (at 300 s)."""
+        server_time_ms = receipt.data.get("server_time_ms")
+        offset_s = (self._clock.wall_ms() - server_time_ms) / 1000 if isinstance(server_time_ms, int) else 0.0
+        if abs(offset_s) <= CLOCK_ALARM_S:
+            self._clear(CLOCK)
+            return
+        self._raise(CLOCK, f"本机时间与监管平台相差 {offset_s:+.0f} 秒",
+                    f"Our time differs from the regulator's by {offset_s:+.0f} s")  # fmt: skip
+
     def _raise_for_link(self, receipt: Receipt) -> None:
         reason = f"{receipt.code} {receipt.message}" if receipt.code else receipt.message
-        match receipt.data.get("condition"):
-            case "credential":
-                self._raise(
-                    CREDENTIAL, f"监管平台拒绝凭证：{reason}", f"The regulator refuses our credential: {reason}"
-                )
-                self._clear(OFFLINE)
-            case "clock":
-                self._raise(CLOCK, f"监管平台拒绝本机时间：{reason}", f"The regulator refuses our time: {reason}")
-                self._clear(OFFLINE)
-            case "throttled":
-                return
-            case _:
-                if self._failures >= FAILURES_BEFORE_ALARM:
-                    self._raise(OFFLINE, f"监管平台联网中断：{reason}", f"The regulator cannot be reached: {reason}")
+        said = receipt.data.get("condition")
+        if said == "throttled":
+            return
+        if said in _REFUSALS:
+            code, text_zh, text_en = _REFUSALS[said]
+            self._raise(code, f"{text_zh}：{reason}", f"{text_en}: {reason}")
+            self._clear(OFFLINE)  # whoever refuses is there
+        elif self._failures >= FAILURES_BEFORE_ALARM:
+            self._raise(OFFLINE, f"监管平台联网中断：{reason}", f"The regulator cannot be reached: {reason}")
 
     # ------------------------------------------------------------------ rows that need somebody
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -210,6 +211,27 @@ def test_a_dead_address_is_offline_and_raises_nothing() -> None:
     receipt = golden.offline_client().send(row)
     assert receipt.outcome == "retry" and receipt.data["condition"] == "offline"
     assert golden.offline_client().heartbeat({}).data["condition"] == "offline"
+
+
+def test_https_is_spoken_and_an_unknown_authority_is_refused(tmp_path: Path) -> None:
+    certificate = golden.self_signed_certificate(tmp_path)
+    listener = golden.Listener(tls_files=certificate)
+    for other in ("getToken", "heartBeat"):
+        listener.answers[other] = golden.signed_answer(golden.golden_input(other)["answer"])
+    trusting = golden.client_for(listener, ca_file=str(certificate[0]))
+    assert trusting.heartbeat({}).outcome == "accepted"
+    doubting = golden.client_for(listener).heartbeat({})
+    assert doubting.outcome == "retry" and "TLS failed" in doubting.message
+    listener.close()
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_costs_no_attempt(bench: Bench) -> None:
+    assert bench.send(OK_RECORD).outcome == "accepted"
+    bench.listener.cut_next()
+    bench.listener.posts.clear()
+    assert bench.send(OK_RECORD).outcome == "accepted"
+    first, second = (post.body for post in bench.listener.posts)
+    assert first == second
 
 
 def test_no_secret_reaches_a_log(bench: Bench) -> None:

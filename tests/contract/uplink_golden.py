@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
 from pathlib import Path
 from threading import Thread
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from gateway.adapters.uplink.client import HttpRegulator
 from gateway.adapters.uplink.mapping import read_wire_time
@@ -52,8 +60,9 @@ class Post:
 class Listener:
     """A platform that keeps every byte it gets and answers what it was told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tls_files: tuple[Path, Path] | None = None) -> None:
         self.posts: list[Post] = []
+        self._cuts_left = 0
         self.answers: dict[str, bytes | Callable[[], tuple[int, bytes]]] = {}
         listener = self
 
@@ -63,6 +72,10 @@ class Listener:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 listener.posts.append(Post(self.path, dict(self.headers.items()), body))
+                if listener._cuts_left:
+                    listener._cuts_left -= 1
+                    self.close_connection = True
+                    return
                 told = listener.answers[self.path.rsplit("/", 1)[1]]
                 status, answer = told() if callable(told) else (200, told)
                 self.send_response(status)
@@ -75,11 +88,20 @@ class Listener:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._scheme = "https" if tls_files else "http"
+        if tls_files is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls_files)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
+
+    def cut_next(self) -> None:
+        """Close the connection instead of answering the next request."""
+        self._cuts_left = 1
 
     def close(self) -> None:
         self._server.shutdown()
@@ -90,8 +112,29 @@ def golden_input(case: str) -> dict[str, Any]:
     return json.loads((FOLDER / f"{case}.input.json").read_text(encoding="utf-8"))
 
 
-def client_for(listener: Listener, *, clock: Clock | None = None) -> HttpRegulator:
-    return _client(listener.url, clock or FixedClock())
+def self_signed_certificate(folder: Path) -> tuple[Path, Path]:
+    """Certificate and key files for 127.0.0.1, good for a day."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "platform")])
+    now = datetime.now(UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "tls.crt").write_bytes(certificate.public_bytes(pem))
+    plain = serialization.NoEncryption()
+    (folder / "tls.key").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    return folder / "tls.crt", folder / "tls.key"
+
+
+def client_for(listener: Listener, *, clock: Clock | None = None, ca_file: str | None = None) -> HttpRegulator:
+    return _client(listener.url, clock or FixedClock(), ca_file)
 
 
 def offline_client() -> HttpRegulator:
@@ -99,7 +142,7 @@ def offline_client() -> HttpRegulator:
     return _client("http://127.0.0.1:9", FixedClock())
 
 
-def _client(url: str, clock: Clock) -> HttpRegulator:
+def _client(url: str, clock: Clock, ca_file: str | None = None) -> HttpRegulator:
     return HttpRegulator(
         load_profile(BUILT_IN / "yunnan-v1.toml"),
         base_url=url,
@@ -109,6 +152,7 @@ def _client(url: str, clock: Clock) -> HttpRegulator:
         platform_key=parse_public_key((FOLDER / "throwaway-platform.pub").read_bytes(), name="golden"),
         data_dir=FOLDER,
         clock=clock,
+        ca_file=ca_file,
         new_req_id=lambda: REQ_ID,
         new_nonce=lambda: NONCE,
     )

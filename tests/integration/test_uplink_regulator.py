@@ -71,7 +71,16 @@ def test_passages_photographs_and_heartbeats_reach_the_regulator(gateway: Gatewa
         gateway.put(
             gateway.passage(3, plate_no="未识别", plate_colour="5", control_result="3", barrier_action="0", vin=None)
         ),
-        gateway.put(gateway.passage(4, plate_no="云D12345D", plate_colour="6", fuel_type="C", emission_stage="D")),
+        gateway.put(
+            gateway.passage(
+                4,
+                plate_no="云D12345D",
+                plate_colour="6",
+                fuel_type="C",
+                emission_stage="D",
+                goods_name="🚚𠮷煤＋ＡＢ a+b&c=d/",
+            )
+        ),
     ]
     gateway.relay.start()
     wait_until(lambda: all_accepted(gateway, 4))
@@ -82,6 +91,7 @@ def test_passages_photographs_and_heartbeats_reach_the_regulator(gateway: Gatewa
     assert enterprise["is_online"] and enterprise["barriers"] == "2/2" and enterprise["received_today"] >= 4
     stored = regulator.passages()[keys[3]]["content"]
     assert (stored["plateNo"], stored["plateColor"], stored["emissionStage"]) == ("云D12345D", "6", "D")
+    assert stored["goodsName"] == "🚚𠮷煤＋ＡＢ a+b&c=d/"
     assert not gateway.conditions
 
 

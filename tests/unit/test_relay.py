@@ -327,6 +327,26 @@ def test_refused_credential_or_clock_has_its_own_condition_and_clears(condition:
     assert code not in world.conditions and world.state[1] == "accepted"
 
 
+@pytest.mark.requirement("S0-98")
+def test_a_clock_that_drifts_is_told_before_it_is_refused() -> None:
+    world = World()
+    world.link = Receipt("accepted", 200, "ok", {"server_time_ms": world.wall_ms() - 59_000})
+    world.answer = lambda row: OK
+    world.forward(1)
+    assert "uplink.clock" not in world.conditions
+    world.link = Receipt("accepted", 200, "ok", {"server_time_ms": world.wall_ms() - 150_000})
+    world.put(1)
+    world.relay.probe()
+    world.forward(2)
+    assert (
+        "+151 秒" in world.conditions["uplink.clock"].text_zh or "+150 秒" in world.conditions["uplink.clock"].text_zh
+    )
+    assert world.state[1] == "accepted"
+    world.link = OK
+    world.forward(70)
+    assert "uplink.clock" not in world.conditions
+
+
 def test_too_many_requests_pauses_everything_for_as_long_as_asked() -> None:
     world = World()
     world.answer = lambda row: Receipt("retry", 42901, "slow down", {"condition": "throttled"}, 20.0)

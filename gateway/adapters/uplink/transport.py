@@ -11,6 +11,7 @@ from typing import Any
 import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ProtocolError
 
 from gateway.adapters.uplink.profile import Profile
 from gateway.adapters.uplink.signing import RawNumber, SignatureRefused, canonical_text, sign, verify
@@ -92,14 +93,7 @@ class Transport:
         started_mono_s = time.monotonic()  # real time also under a test clock: it bounds a real socket
         deadline_mono_s = started_mono_s + profile.connect_timeout_s + read_timeout_s
         try:
-            with self._session.post(
-                url,
-                data=body,
-                headers=dict(headers),
-                timeout=(profile.connect_timeout_s, read_timeout_s),
-                stream=True,
-                allow_redirects=False,
-            ) as response:
+            with self._open(url, body, headers, read_timeout_s) as response:
                 if response.status_code != 200:
                     raise TransportFailed(f"HTTP status {response.status_code}")
                 content = bytearray()
@@ -112,6 +106,25 @@ class Transport:
                 return bytes(content)
         except requests.RequestException as error:
             raise TransportFailed(_short(error)) from error
+
+    def _open(self, url: str, body: bytes, headers: Mapping[str, str], read_timeout_s: float) -> requests.Response:
+        """The answer's head. Repeats once, at once, when a kept connection turns out to have been closed meanwhile:
+        the bytes are the same, and the platform knows a repeat by its reqId."""
+        for is_last in (False, True):
+            try:
+                return self._session.post(
+                    url,
+                    data=body,
+                    headers=dict(headers),
+                    timeout=(self._profile.connect_timeout_s, read_timeout_s),
+                    stream=True,
+                    allow_redirects=False,
+                )
+            except requests.ConnectionError as error:
+                was_closed = bool(error.args) and isinstance(error.args[0], ProtocolError)
+                if is_last or not was_closed:
+                    raise
+        raise AssertionError("the second try returns or raises")
 
     def _read(self, raw: bytes, *, req_id: str) -> Answer:
         try:
