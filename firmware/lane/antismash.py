@@ -24,7 +24,7 @@ class AntiSmash:
     def __init__(self, inputs, test_ms):
         """test_ms: longest time in which the receiver must follow its emitter, each way."""
         self._inputs = inputs
-        self._test_ms = test_ms
+        self.test_ms = test_ms
         self.state = IDLE
         self.out_test = 0
         self._since = 0
@@ -87,13 +87,13 @@ class AntiSmash:
                 self.state = LIT
                 self._since = now
                 inputs.failed[BEAM] = 0
-            elif diff(now, self._since) > self._test_ms:
+            elif diff(now, self._since) > self.test_ms:
                 self._end(FAILED)
                 inputs.failed[BEAM] = 1
         elif self.state == LIT:
             if not inputs.level[BEAM]:
                 self._end(PASSED)
-            elif diff(now, self._since) > self._test_ms:
+            elif diff(now, self._since) > self.test_ms:
                 self._end(BLOCKED)
 
     def _end(self, state):

@@ -28,15 +28,14 @@ class Barrier:
         self._outcomes = outcomes
         self._rest = rest
         self._is_contact = settings["drive"] == "contact"
-        self._dead_ms = 0 if self._is_contact else settings["dead_time_ms"]
-        self._travel_ms = settings["travel_limit_ms"]
-        self._clear_ms = settings["clear_ms"]
+        self.apply(settings)
         self.mode = "automatic"
         self.state = "unknown"
         self.motion = 0
         self.out_open = 0
         self.out_close = 0
         self.fault = None
+        self.fault_at = 0
         self.is_held = False
         self.is_fire = False
         self.is_forced = False  # set when something else moved the arm; the safety loop takes it
@@ -61,6 +60,12 @@ class Barrier:
         self._is_both = False
         self._command = None  # command whose result is owed
         self._goal = None
+
+    def apply(self, settings):
+        """Take new times; at rest only."""
+        self._dead_ms = 0 if self._is_contact else settings["dead_time_ms"]
+        self._travel_ms = settings["travel_limit_ms"]
+        self._clear_ms = settings["clear_ms"]
 
     # ---- at boot ----
 
@@ -419,6 +424,7 @@ class Barrier:
         self.state = "fault"
         if self.fault != code:
             self.fault = code
+            self.fault_at = now
             self._ring.put("fault.set", now, NO_PASS, code, component, now)
 
     def _clear_fault(self, now, by):

@@ -20,7 +20,7 @@ KEYS = {
     "sntp_port": ("int", 123, 1, 65535, "UDP port of the gateway's SNTP server"),
     "server_name": ("text", "gateway.local", 1, 64, "name in the broker's certificate"),
     "ca": ("text", "ca.der", 1, 64, "file of the site's CA certificate, DER"),
-    "cert": ("text", "lane.der", 1, 64, "file of this lane's certificate, DER"),
+    "cert": ("text", "lane.crt.der", 1, 64, "file of this lane's certificate, DER"),
     "key": ("text", "lane.key.der", 1, 64, "file of this lane's private key, DER"),
     "config_version": ("int", 0, 0, 2147483647, "version of this document"),
     "drive": (
@@ -75,10 +75,24 @@ def _is_address(text):
     return True
 
 
+def _flat(settings):
+    # {"broker": {"host": h}} is the same as {"broker_host": h}
+    flat = {}
+    for key in settings:
+        value = settings[key]
+        if type(value) is dict:
+            for part in value:
+                flat[str(key) + "_" + str(part)] = value[part]
+        else:
+            flat[key] = value
+    return flat
+
+
 def check(settings):
     """A complete settings dict: defaults filled in. Raises ContractError(reason, key, allowed); unknown keys are refused."""
     if type(settings) is not dict:
         raise ContractError("type", "config", "a JSON object")
+    settings = _flat(settings)
     for key in settings:
         if key not in KEYS:
             raise ContractError("unknown_key", str(key), "one of " + ", ".join(sorted(KEYS)))

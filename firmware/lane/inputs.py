@@ -50,6 +50,11 @@ class Inputs:
         self._window_edges = [0] * COUNT
         self._noisy_at = [0] * COUNT
 
+    def apply(self, trip_ms, clear_ms):
+        """Take new filter times, one value per role."""
+        self._trip_ms = tuple(trip_ms)
+        self._clear_ms = tuple(clear_ms)
+
     def start(self, now):
         """Believe the present levels, without an edge: nothing has happened yet."""
         for i in range(COUNT):

@@ -34,7 +34,7 @@ class Lane:
         self._in = inputs
         self._barrier = barrier
         self._ring = ring
-        self._clear_ms = settings["clear_ms"]
+        self.clear_ms = settings["clear_ms"]
         self.at_arm = 0
         self.waiting = 0
         self.phase = ARRIVED
@@ -234,7 +234,7 @@ class Lane:
         inputs = self._in
         on = inputs.on
         if self.direction == "backward":
-            if not self.is_vehicle_present() and diff(now, self._busy_at) >= self._clear_ms:
+            if not self.is_vehicle_present() and diff(now, self._busy_at) >= self.clear_ms:
                 self._complete(now)
             return
         if (
@@ -260,7 +260,7 @@ class Lane:
             if inputs.rose[BEAM] and on[UNDER_ARM]:
                 self._complete(now)
                 self._see_next(now)
-            elif not on[BEAM] and not inputs.level[BEAM] and diff(now, inputs.since[BEAM]) >= self._clear_ms:
+            elif not on[BEAM] and not inputs.level[BEAM] and diff(now, inputs.since[BEAM]) >= self.clear_ms:
                 self._note(_BEAM_CLEAR)
                 self._complete(now)
         elif not on[BEAM] and not on[UNDER_ARM] and not on[EXIT]:

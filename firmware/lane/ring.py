@@ -9,7 +9,7 @@ from lane.contract import EVIDENCE
 SELF = -1  # pass: the event names its own pass
 NO_PASS = 0
 
-# Names of the values a, b, c of each kind, in order; None is left out where the contract calls the key optional.
+# Of the kinds that the safety core tells: names of the values a, b, c of each kind, in order; None is left out where the contract calls the key optional.
 FIELDS = {
     "loop.on": ("loop", "since?"),
     "loop.off": ("loop", "held_ms?"),
@@ -44,7 +44,6 @@ FIELDS = {
     "cabinet.closed": (),
     "mode.changed": ("mode", "before", "by"),
     "sensor.tested": (),
-    "offline.decision": ("decision", "rule", "list"),
 }
 
 
@@ -124,7 +123,10 @@ def event_message(entry, boot, ms, at, sync, clock_ms):
     kind, _ticks, seq, pass_seq, a, b, c, evidence = entry
     data = {}
     values = (a, b, c)
-    for i, key in enumerate(FIELDS[kind]):
+    fields = FIELDS.get(kind)
+    if fields is None:  # told by a part outside the safety core, with its data whole
+        data, fields = a, ()
+    for i, key in enumerate(fields):
         value = values[i]
         if key[-1] == "?":
             if value is not None:

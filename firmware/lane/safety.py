@@ -56,15 +56,20 @@ class Outcomes:
         return taken
 
 
+def _filters(settings):
+    trip, clear = [], []
+    for role in ROLES:
+        trip.append(settings["trip_ms"] if role[:4] not in ("loop", "beam", "edge", "rada") else 0)
+        clear.append(settings["loop_clear_ms"] if role[:4] == "loop" else settings["input_clear_ms"])
+    trip[ARRIVAL] = settings["arrival_ms"]
+    clear[HOLD_TO_RUN] = 30  # released means stopped within 100 ms
+    return trip, clear
+
+
 class Safety:
     def __init__(self, settings, present, rest, now, places=128, last_seq=0):
         """settings: see lane.config. present: roles this lane has. rest: see Barrier. last_seq: events numbered before."""
-        trip, clear = [], []
-        for role in ROLES:
-            trip.append(settings["trip_ms"] if role[:4] not in ("loop", "beam", "edge", "rada") else 0)
-            clear.append(settings["loop_clear_ms"] if role[:4] == "loop" else settings["input_clear_ms"])
-        trip[ARRIVAL] = settings["arrival_ms"]
-        clear[HOLD_TO_RUN] = 30  # released means stopped within 100 ms
+        trip, clear = _filters(settings)
         self.inputs = Inputs([1 if role in present else 0 for role in ROLES], trip, clear)
         self.ring = EventRing(places, last_seq)
         self.outcomes = Outcomes()
@@ -206,6 +211,13 @@ class Safety:
 
     def _is_crossing(self):
         return (self.lane.at_arm and self.lane.phase == CROSSING) or self.inputs.on[EXIT]
+
+    def apply(self, settings):
+        """Take new live settings (lane.config.LIVE); at rest only."""
+        self.inputs.apply(*_filters(settings))
+        self.smash.test_ms = settings["self_test_ms"]
+        self.barrier.apply(settings)
+        self.lane.clear_ms = settings["clear_ms"]
 
     # ---- operations; each returns (result, reason) ----
 

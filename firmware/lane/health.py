@@ -1,0 +1,41 @@
+"""One beat per task. Only the safety loop feeds the watchdog, and only while every task has beaten within its limit."""
+
+from lane.ticks import diff
+
+LOOP_DEADLINE_MS = 100  # between two steps of the safety loop while anything may move
+REST_DEADLINE_MS = 1500  # the same with all outputs off
+
+
+class Health:
+    def __init__(self):
+        self._names = []
+        self._limits = []
+        self._beats = []
+        self.late = 0  # steps over the deadline
+
+    def add(self, name, limit_ms, now):
+        """Register a task; its place for `beat`."""
+        self._names.append(name)
+        self._limits.append(limit_ms)
+        self._beats.append(now)
+        return len(self._names) - 1
+
+    def beat(self, place, now):
+        self._beats[place] = now
+
+    def silent_task(self, now):
+        """Name of a task that has not beaten in time, or None. No allocation."""
+        i = 0
+        while i < len(self._names):
+            if diff(now, self._beats[i]) > self._limits[i]:
+                return self._names[i]
+            i += 1
+        return None
+
+    def may_feed(self, now, gap_ms, is_off):
+        """gap_ms: since the last step of the safety loop. is_off: no motion is commanded."""
+        if gap_ms > LOOP_DEADLINE_MS:
+            self.late += 1
+            if not is_off or gap_ms > REST_DEADLINE_MS:
+                return False
+        return self.silent_task(now) is None

@@ -1,0 +1,267 @@
+"""The lane's one connection: SNTP, TLS, MQTT session, and the task that publishes. Retries for ever; nothing waits for it.
+
+The only file that imports socket and ssl. A handshake starts only at rest; while the arm moves, nothing is composed: only
+answers made before, acknowledgements and pings leave. Any exception of the stack counts as link lost.
+RAM: the MQTT window, one TLS session.
+"""
+
+import asyncio
+import gc
+import socket
+import ssl
+import struct
+
+from lane import contract
+from lane.clock import since
+from lane.mqtt import WINDOW, Mqtt, MqttError, wait_ms
+
+OPEN_MS = 3000
+SNTP_MS = 1000
+SNTP_EVERY_MS = 3600000
+FIRST_RETRY_MS = 500
+LAST_RETRY_MS = 15000
+TICK_MS = 20
+WAITING_MS = 10000  # a vehicle that has stood this long at a closed arm needs the link more than the second it may cost
+STATE_EVERY_MS = 60000  # also without a change
+STATE_GAP_MS = 200
+RESEND_MS = 30000  # events not acknowledged by the gateway although it is heard
+UNACKED = 32  # events sent ahead of the gateway's acknowledgement
+_NTP_EPOCH = 2208988800
+
+
+class Link:
+    def __init__(self, settings, files, parts, health, log):
+        """files: dict of DER bytes ca, cert, key. parts: the lane (lane.parts.Parts), which composes and takes messages."""
+        self._s = settings
+        self._files = files
+        self._parts = parts
+        self._health = health
+        self._log = log
+        self._now = parts.clock.now
+        self._beat = health.add("link", 30000, self._now())
+        self._topics = {
+            name: contract.topic(settings["site"], settings["lane"], name)
+            for name in contract.NAMES
+            if name not in contract.SITE_NAMES
+        }
+        self._names = {self._topics[name]: name for name in contract.LANE_READS}
+        for name in contract.SITE_NAMES:
+            self._names[contract.topic(settings["site"], None, name)] = name
+        self.mqtt = Mqtt(settings["lane"], settings["keepalive_s"], self._on_message, 2048)
+        self._results = []  # command results as bytes, in order
+        self._writer = None
+        self.is_up = False
+        self.connects = 0
+        self._sntp_at = None
+        self._acked_at = self._now()
+        self._ahead = []  # (boot, seq) sent and not yet durable in the gateway, oldest first
+
+    # ---- task ----
+
+    async def run(self):
+        """Owns the connection for ever."""
+        retry_ms = FIRST_RETRY_MS
+        while True:
+            while not self._may_shake_hands():
+                await self._pause(100)
+            reason = "closed"
+            try:
+                await self._connect()
+                retry_ms = FIRST_RETRY_MS
+                await self._serve()
+            except (OSError, ValueError, MqttError, MemoryError, EOFError, asyncio.TimeoutError) as e:
+                reason = (type(e).__name__ + " " + str(e)).strip()[:64]
+            self._close()
+            gc.collect()
+            if self.is_up:
+                self.is_up = False
+                self._log("link down", reason)
+                self._parts.note("link.down", {"reason": reason})
+            await self._pause(retry_ms)
+            retry_ms = min(retry_ms * 2, LAST_RETRY_MS)
+
+    async def _pause(self, ms):
+        while ms > 0:
+            self._health.beat(self._beat, self._now())
+            await asyncio.sleep_ms(min(ms, 500))
+            ms -= 500
+
+    def _may_shake_hands(self):
+        safety = self._parts.safety
+        if not safety.barrier.is_at_rest():
+            return False
+        if not safety.lane.is_vehicle_present():
+            return True
+        return self._parts.is_waiting_at_closed_arm(self._now(), WAITING_MS)
+
+    async def _connect(self):
+        s = self._s
+        if self._sntp_at is None or since(self._now(), self._sntp_at) > SNTP_EVERY_MS:
+            await self._ask_time()
+        self._health.beat(self._beat, self._now())
+        gc.collect()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cadata=self._files["ca"])
+        context.load_cert_chain(self._files["cert"], self._files["key"])
+        reader, self._writer = await wait_ms(
+            asyncio.open_connection(s["broker_host"], s["broker_port"], ssl=context, server_hostname=s["server_name"]),
+            OPEN_MS,
+        )
+        self._health.beat(self._beat, self._now())
+        had_session = await self.mqtt.connect(reader, self._writer, self._topics["status"], self._parts.status(False))
+        self._health.beat(self._beat, self._now())
+        self.mqtt.drop_in_flight("state")
+        self.mqtt.drop_in_flight("status")
+        reads = [self._topics[name] for name in contract.LANE_READS]
+        reads += [contract.topic(s["site"], None, name) for name in contract.SITE_NAMES]
+        await self.mqtt.subscribe(reads)
+        await self.mqtt.resend()
+        self.is_up = True
+        self.connects += 1
+        self._log("link up", "session=" + str(had_session))
+        self._parts.note("link.up", {"connects": self.connects})
+
+    def _close(self):
+        if self._writer is not None:
+            try:
+                self._writer.close()
+            except OSError:
+                pass
+            self._writer = None
+
+    async def _serve(self):
+        """Publishes; a second task reads. Ends, by exception, with the connection."""
+        reader = asyncio.create_task(self._read())
+        try:
+            await self._hello()
+            await self._publish_for_ever(reader)
+        finally:
+            reader.cancel()
+            try:
+                await wait_ms(self._ended(reader), 1000)
+            except (OSError, asyncio.TimeoutError):
+                pass
+
+    async def _ended(self, task):
+        try:
+            await task
+        except (OSError, ValueError, MqttError, MemoryError, EOFError, asyncio.TimeoutError, asyncio.CancelledError):
+            pass
+
+    async def _read(self):
+        while True:
+            await self.mqtt.read()
+
+    async def _hello(self):
+        self._rewind()
+        await self.mqtt.publish(self._topics["status"], self._parts.status(True), 1, True, "status")
+        await self.mqtt.publish(self._topics["state"], self._parts.state(), 1, True, "state")
+        await self.mqtt.publish(self._topics["telemetry"], self._parts.telemetry(self), 0)
+
+    def _rewind(self):
+        self._parts.journal.rewind()
+        self._ahead = []
+        self._acked_at = self._now()
+
+    async def _publish_for_ever(self, reader):
+        parts, mqtt = self._parts, self.mqtt
+        spoke = told = state_at = self._now()
+        ping_ms = self._s["keepalive_s"] * 500
+        while True:
+            now = self._now()
+            self._health.beat(self._beat, now)
+            if reader.done():
+                raise MqttError("reader ended")
+            if mqtt.is_ping_owed and since(now, spoke) > 2 * ping_ms:
+                raise MqttError("no PINGRESP")
+            sent = mqtt.sent
+            await mqtt.acknowledge()
+            while self._results and mqtt.in_flight() < WINDOW:
+                await mqtt.publish(self._topics["command/result"], self._results[0], 1)
+                self._results.pop(0)
+            if parts.safety.is_at_rest():
+                self._results.extend(parts.commands.outcomes())
+                await self._publish_events(now)
+                if since(now, state_at) >= STATE_GAP_MS and (
+                    parts.is_state_new() or since(now, state_at) > STATE_EVERY_MS
+                ):
+                    if "state" not in mqtt.tags():
+                        state_at = now
+                        await mqtt.publish(self._topics["state"], parts.state(), 1, True, "state")
+                if since(now, told) >= contract.TELEMETRY_EVERY_S * 1000:
+                    told = now
+                    await mqtt.publish(self._topics["telemetry"], parts.telemetry(self), 0)
+                if parts.commands.is_reboot_wanted and not self._results and not mqtt.in_flight():
+                    await mqtt.disconnect()
+                    parts.reboot()
+            if mqtt.sent != sent:
+                spoke = now if not mqtt.is_ping_owed else spoke
+            elif since(now, spoke) >= ping_ms and not mqtt.is_ping_owed:
+                spoke = now
+                await mqtt.ping()
+            await asyncio.sleep_ms(TICK_MS)
+
+    async def _publish_events(self, now):
+        parts, mqtt = self._parts, self.mqtt
+        if self._ahead and since(now, self._acked_at) > RESEND_MS and not parts.is_silent(now):
+            self._rewind()
+        while mqtt.in_flight() < WINDOW - 2 and len(self._ahead) < UNACKED and parts.safety.is_at_rest():
+            event = parts.journal.next()
+            if event is None:
+                return
+            tag = event[0] + "-" + str(event[1])
+            if tag not in mqtt.tags():
+                await mqtt.publish(self._topics["event"], event[2], 1, False, tag)
+            self._ahead.append((event[0], event[1]))
+
+    # ---- messages ----
+
+    def _on_message(self, topic, payload, is_retained):
+        """Called by the reader for each message; refuses by counting or answering, never by raising."""
+        name = self._names.get(topic)
+        parts = self._parts
+        if name == "command":
+            answer = parts.commands.take(payload, is_retained)
+            if answer is not None:
+                self._results.append(answer)
+        elif name == "event/ack":
+            acked = parts.take_ack(payload)
+            if acked is not None:
+                self._acked_at = self._now()
+                for i in range(len(self._ahead) - 1, -1, -1):
+                    if self._ahead[i][0] == acked[0] and self._ahead[i][1] <= acked[1]:
+                        self._ahead = self._ahead[i + 1 :]
+                        break
+        elif name is not None:
+            if parts.take(name, payload, is_retained):
+                self._rewind()  # the gateway is back: tell it what it has not made durable
+
+    # ---- time ----
+
+    async def _ask_time(self):
+        """Set the clock from the gateway's SNTP (RFC 4330) before TLS looks at dates; without an answer go on."""
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            s.setblocking(False)
+            request = bytearray(48)
+            request[0] = 0x23  # version 4, client
+            asked = self._parts.clock.ms()
+            s.sendto(request, socket.getaddrinfo(self._s["sntp_host"], self._s["sntp_port"])[0][-1])
+            while self._parts.clock.ms() - asked < SNTP_MS:
+                await asyncio.sleep_ms(10)
+                try:
+                    answer = s.recv(64)
+                except OSError:
+                    continue
+                if answer and len(answer) >= 48 and answer[0] & 7 == 4 and 0 < answer[1] < 16:
+                    took = self._parts.clock.ms() - asked
+                    seconds, fraction = struct.unpack("!II", answer[40:48])
+                    at_ms = (seconds - _NTP_EPOCH) * 1000 + (fraction >> 22) * 1000 // 1024 + took // 2
+                    self._sntp_at = self._now()
+                    self._parts.set_wall(at_ms, took // 2 + 1)
+                    return
+        except OSError as e:
+            self._log("sntp failed", str(e))
+        finally:
+            s.close()

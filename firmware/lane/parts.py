@@ -1,0 +1,324 @@
+"""The parts of one lane together: what the link publishes and takes, what is done at rest. Built by main.py.
+
+Knows no socket. Everything here may allocate and is called at rest, but for `now`-only questions.
+"""
+
+import gc
+import json
+import os
+
+from lane import config, contract
+from lane.clock import since
+from lane.contract import ROLES, ContractError
+from lane.inputs import ARRIVAL, BEAM, EXIT
+from lane.loops import ARRIVED
+from lane.offline import SETTLE_MS
+from lane.ring import NO_PASS, event_message
+
+FIRMWARE = "0.1.0"
+SAVE_MS = 5000
+CYCLES_SAVED = 20  # arm cycles between two writes of the counter
+
+
+class Parts:
+    def __init__(self, settings, board, clock, journal, log):
+        self.settings = settings
+        self.board = board
+        self.clock = clock
+        self.journal = journal
+        self.log = log
+        self.safety = None
+        self.sign = None
+        self.commands = None
+        self.offline = None
+        self.loop = None  # the safety loop's figures: p50_us(), max_us
+        self.malformed = 0
+        self._cycles_before = journal.cycles
+        self._cause = board.reset_cause()
+        self._gateway_online = False
+        self._time_at = None
+        self._signature = None
+        self._saved_at = clock.now()
+        self._silent_pass = 0
+        self._is_silent_told = True
+
+    # ---- before a motion (see lane.barrier) ----
+
+    def has_memory(self):
+        gc.collect()
+        return not hasattr(gc, "mem_free") or gc.mem_free() >= self.board.RESERVE_BYTES
+
+    def store(self):
+        """Put the events of the ring on flash, oldest first; stops where the flash refuses."""
+        ring = self.safety.ring
+        while ring.count:
+            entry = ring.head()
+            ms = self.clock.ms_at(entry[1])
+            message = event_message(
+                entry, self.journal.boot, ms, self.clock.at(ms), self.clock.is_sync(), self.clock.ms_at
+            )
+            if not self.journal.append(contract.encode_event(message), entry[2]):
+                return
+            ring.drop()
+
+    def note(self, kind, data, pass_seq=NO_PASS):
+        """An event told by a part outside the safety core."""
+        self.safety.ring.put(kind, self.clock.now(), pass_seq, data)
+
+    def note_boot(self):
+        journal = self.journal
+        self.note(
+            "boot",
+            {
+                "cause": self._cause,
+                "unclean": journal.unclean,
+                "last_boot": journal.last_boot,
+                "last_seq": journal.last_seq,
+                "count": journal.count,
+            },
+        )
+
+    # ---- the gateway's voice ----
+
+    def is_silent(self, now):
+        """True when the gateway's process is not heard: offline, or no `time` for 25 s."""
+        return (
+            not self._gateway_online
+            or self._time_at is None
+            or since(now, self._time_at) > contract.SILENT_AFTER_S * 1000
+        )
+
+    def take_ack(self, payload):
+        """Free the journal; (boot, seq), or None when the message is not valid."""
+        try:
+            ack = contract.decode_event_ack(payload)
+        except ContractError:
+            self.malformed += 1
+            return None
+        self.journal.ack(ack["boot"], ack["seq"])
+        return ack["boot"], ack["seq"]
+
+    def take(self, name, payload, is_retained):
+        """Take any other message; True when the gateway has just come back."""
+        now = self.clock.now()
+        was_silent = self.is_silent(now)
+        try:
+            message = contract.decode(name, payload)
+        except ContractError as e:
+            self.malformed += 1
+            if name == "config":
+                self._refuse_config(0, e)
+            return False
+        if name == "gateway":
+            self._gateway_online = message["online"]
+        elif name == "time" and not is_retained:
+            self._time_at = now
+            self._gateway_online = True  # it speaks
+            self.set_wall(contract.time_to_ms(message["at"]), message["error_ms"])
+        elif name == "config":
+            self._take_config(message)
+        return was_silent and not self.is_silent(now)
+
+    def set_wall(self, utc_ms, error_ms):
+        changed = self.clock.set_wall(utc_ms, error_ms)
+        if changed is not None:
+            self.board.set_time(utc_ms)
+            self.note("clock.set", {"error_ms": changed[0], "step_ms": changed[1]})
+
+    def _take_config(self, message):
+        """Apply a settings document whole, or refuse it naming the first bad key."""
+        version = message["version"]
+        if version == self.settings["config_version"]:
+            return
+        try:
+            if not self.safety.is_at_rest():
+                raise ContractError("combination", "config", "an arm at rest")
+            for key in message["settings"]:
+                if key in config.KEYS and key not in config.LIVE:
+                    raise ContractError("combination", key, "one of " + ", ".join(config.LIVE))
+            whole = dict(self.settings)
+            whole.update(message["settings"])
+            whole["config_version"] = version
+            whole = config.check(whole)
+        except ContractError as e:
+            self._refuse_config(version, e)
+            return
+        with open("config.json.new", "w") as f:
+            json.dump(whole, f)
+            f.flush()
+        os.rename("config.json.new", "config.json")
+        self.settings = whole
+        self.safety.apply(whole)
+        self.note("config.applied", {"version": version})
+
+    def _refuse_config(self, version, e):
+        self.note(
+            "config.refused",
+            {"version": version, "reason": e.reason, "where": e.where[:64], "allowed": e.allowed[:120]},
+        )
+
+    # ---- what is told ----
+
+    def status(self, is_online):
+        return contract.encode(
+            "status",
+            {
+                "online": is_online,
+                "boot": self.journal.boot,
+                "count": self.journal.count,
+                "cause": self._cause,
+                "unclean": self.journal.unclean,
+                "firmware": FIRMWARE,
+                "slot": "none",
+                "board": self.board.NAME,
+                "address": self.board.address(),
+                "contract": contract.VERSION,
+                "config": self.settings["config_version"],
+                "list": self.offline.list_version,
+            },
+        )
+
+    def _name(self, seq):
+        return contract.pass_name(self.journal.boot, seq) if seq else None
+
+    def is_state_new(self):
+        """True when something worth telling differs from the last `state`."""
+        safety = self.safety
+        return self._signature != (
+            safety.ring.last_seq,
+            safety.barrier.state,
+            safety.barrier.mode,
+            safety.alarm.pattern,
+            self.sign.showing,
+            self.is_silent(self.clock.now()),
+        )
+
+    def state(self):
+        safety = self.safety
+        inputs = safety.inputs
+        ms = self.clock.ms()
+        is_silent = self.is_silent(self.clock.now())
+        self._signature = (
+            safety.ring.last_seq,
+            safety.barrier.state,
+            safety.barrier.mode,
+            safety.alarm.pattern,
+            self.sign.showing,
+            is_silent,
+        )
+        return contract.encode(
+            "state",
+            {
+                "boot": self.journal.boot,
+                "seq": safety.ring.last_seq,
+                "ms": ms,
+                "at": self.clock.at(ms),
+                "sync": self.clock.is_sync(),
+                "barrier": safety.barrier.state,
+                "mode": safety.barrier.mode,
+                "passes": {"at_arm": self._name(safety.lane.at_arm), "waiting": self._name(safety.lane.waiting)},
+                "inputs": {
+                    role: {"on": bool(inputs.on[i]), "ok": inputs.is_ok(i), "edges": inputs.edges[i]}
+                    for i, role in enumerate(ROLES)
+                    if inputs.present[i]
+                },
+                "faults": self._faults(),
+                "alarm": safety.alarm.pattern,
+                "sign": self.sign.showing,
+                "gateway": "silent" if is_silent else "heard",
+            },
+        )
+
+    def _faults(self):
+        safety = self.safety
+        faults = []
+        if safety.barrier.fault is not None:
+            faults.append(
+                {
+                    "code": safety.barrier.fault,
+                    "component": "barrier",
+                    "since_ms": self.clock.ms_at(safety.barrier.fault_at),
+                }
+            )
+        for i, role in enumerate(ROLES):
+            if safety.inputs.noisy[i] or safety.inputs.failed[i]:
+                code = "sensor_failed" if safety.inputs.failed[i] else "input_noisy"
+                faults.append({"code": code, "component": role, "since_ms": self.clock.ms()})
+        return faults[:8]
+
+    def cycles(self):
+        return self._cycles_before + self.safety.barrier.cycles
+
+    def telemetry(self, link):
+        ms = self.clock.ms()
+        mqtt = link.mqtt
+        return contract.encode(
+            "telemetry",
+            {
+                "boot": self.journal.boot,
+                "ms": ms,
+                "at": self.clock.at(ms),
+                "free_bytes": gc.mem_free() if hasattr(gc, "mem_free") else 0,
+                "loop_p50_us": self.loop.p50_us(),
+                "loop_max_us": self.loop.take_max_us(),
+                "temperature_dc": self.board.temperature_dc(),
+                "supply_mv": self.board.supply_mv(),
+                "journal": self.journal.depth(),
+                "cycles": self.cycles(),
+                "link": {
+                    "connects": link.connects,
+                    "sent": mqtt.sent,
+                    "resent": mqtt.resent,
+                    "dropped": mqtt.oversized + self.safety.ring.lost + self.journal.lost,
+                    "refused": self.commands.refused,
+                    "malformed": self.malformed + self.commands.malformed,
+                },
+            },
+        )
+
+    # ---- a few times a second, at rest ----
+
+    def is_waiting_at_closed_arm(self, now, ms):
+        """True when the vehicle at the arm has stood on the arrival loop for `ms` and the arm is closed and at rest."""
+        inputs = self.safety.inputs
+        return (
+            self.safety.barrier.state == "closed"
+            and inputs.on[ARRIVAL]
+            and not inputs.on[BEAM]
+            and not inputs.on[EXIT]
+            and since(now, inputs.since[ARRIVAL]) >= ms
+        )
+
+    def tend(self, now):
+        """Sign, offline policy and flash housekeeping."""
+        is_silent = self.is_silent(now)
+        self.sign.step(now, is_silent)
+        if self.sign.pass_name is not None and self.sign.pass_name != self._name(self.safety.lane.at_arm):
+            self.sign.pass_name = None  # its vehicle is through: the text runs out by its own seconds
+        self._decide_offline(now, is_silent)
+        if since(now, self._saved_at) >= SAVE_MS:
+            self._saved_at = now
+            self.journal.save()
+            if self.cycles() - self.journal.cycles >= CYCLES_SAVED:
+                self.journal.save_cycles(self.cycles())
+
+    def _decide_offline(self, now, is_silent):
+        lane = self.safety.lane
+        if not is_silent or not lane.at_arm or lane.phase != ARRIVED or lane.at_arm == self._silent_pass:
+            return
+        inputs = self.safety.inputs
+        if not inputs.on[ARRIVAL] or since(now, inputs.since[ARRIVAL]) < SETTLE_MS or lane.verdict is not None:
+            return
+        self._silent_pass = lane.at_arm
+        decision, rule = self.offline.decide()
+        self.note(
+            "offline.decision", {"decision": decision, "rule": rule, "list": self.offline.list_version}, lane.at_arm
+        )
+        if decision == "raise":
+            self.safety.raise_arm(now, None, "lane", "offline")
+
+    def reboot(self):
+        """Orderly: everything on flash, then the board restarts."""
+        self.store()
+        self.journal.stop()
+        self.board.reset()

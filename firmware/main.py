@@ -1,0 +1,221 @@
+"""The roof of the lane: read the settings, build the parts, start the tasks. Inputs, interlock, buttons and sign run before
+the network is touched; a broker that is away at power-up is normal. Exit status 2: settings refused.
+"""
+
+import asyncio
+import gc
+import sys
+import time
+
+from lane import config
+from lane.clock import Clock
+from lane.commands import Commands
+from lane.contract import ROLES, ContractError
+from lane.health import Health
+from lane.journal import Journal
+from lane.link import Link
+from lane.offline import OfflinePolicy
+from lane.parts import Parts
+from lane.safety import OUTPUTS, Safety
+from lane.sign import Sign
+from lane.ticks import diff
+
+STEP_MS = 5
+WATCHDOG_MS = 2000
+SETTLE_READS = 20
+TASK_RESTARTS = 10
+
+
+def log(phrase, *pairs):
+    print("lane " + phrase, *pairs)
+
+
+class Loop:
+    """The safety loop: the only task that reads inputs, drives outputs and feeds the watchdog."""
+
+    def __init__(self, parts, health):
+        self._parts = parts
+        self._health = health
+        self._written = bytearray(b"\xff" * len(OUTPUTS))
+        self._buckets = [0] * 20  # of delays: place n counts those below 2**n microseconds
+        self._max_us = 0
+        self._is_moving = False
+        self._is_starved = False
+
+    async def run(self):
+        parts, board, safety = self._parts, self._parts.board, self._parts.safety
+        last, last_us = parts.clock.now(), time.ticks_us()
+        try:
+            while True:
+                now, now_us = parts.clock.now(), time.ticks_us()
+                self._measure(time.ticks_diff(now_us, last_us) - STEP_MS * 1000)
+                gap = diff(now, last)
+                last, last_us = now, now_us
+                board.read(safety.inputs.level)
+                safety.step(now)
+                self._write()
+                self._mind_memory(not safety.is_at_rest())
+                if not self._is_moving:
+                    parts.store()
+                self._feed(now, gap)
+                await asyncio.sleep_ms(STEP_MS)
+        finally:
+            for role in OUTPUTS:
+                board.write(role, 0)
+
+    def _write(self):
+        out, written, board = self._parts.safety.out, self._written, self._parts.board
+        i = 0
+        while i < len(OUTPUTS):
+            if out[i] != written[i]:
+                written[i] = out[i]
+                board.write(OUTPUTS[i], out[i])
+            i += 1
+
+    def _mind_memory(self, is_moving):
+        if is_moving != self._is_moving:
+            self._is_moving = is_moving
+            if is_moving:
+                gc.disable()
+            else:
+                gc.enable()
+
+    def _feed(self, now, gap_ms):
+        if self._health.may_feed(now, gap_ms, not self._is_moving):
+            self._parts.board.feed()
+            self._is_starved = False
+        elif not self._is_starved:
+            self._is_starved = True
+            log("watchdog not fed", "gap_ms=" + str(gap_ms), "silent=" + str(self._health.silent_task(now)))
+
+    def _measure(self, delay_us):
+        if delay_us > self._max_us:
+            self._max_us = delay_us
+        i = 0
+        while delay_us > 0 and i < 19:
+            delay_us >>= 1
+            i += 1
+        self._buckets[i] += 1
+
+    def p50_us(self):
+        """Upper bound of the median delay of a step, in microseconds; the count starts again."""
+        half = sum(self._buckets) // 2
+        seen = 0
+        place = 0
+        for i, n in enumerate(self._buckets):
+            seen += n
+            if seen > half:
+                place = i
+                break
+        for i in range(len(self._buckets)):
+            self._buckets[i] = 0
+        return 1 << place
+
+    def take_max_us(self):
+        worst = max(0, self._max_us)
+        self._max_us = 0
+        return worst
+
+
+async def tend(parts, health, place):
+    """Sign, offline policy, flash: five times a second, at rest."""
+    while True:
+        now = parts.clock.now()
+        health.beat(place, now)
+        if parts.safety.is_at_rest():
+            parts.tend(now)
+        await asyncio.sleep_ms(200)
+
+
+async def own(name, run):
+    """Runs a task for ever; starts it again when it dies, TASK_RESTARTS times, then leaves the board to its watchdog."""
+    for _ in range(TASK_RESTARTS):
+        try:
+            await run()
+        except Exception as e:
+            log("task died", "name=" + name, "error=" + repr(e))
+            sys.print_exception(e)
+        gc.collect()
+        await asyncio.sleep_ms(1000)
+    log("task given up", "name=" + name)
+
+
+def read_file(path):
+    try:
+        with open(path, "rb") as f:
+            return f.read()
+    except OSError:
+        raise ContractError("missing", path, "a readable file")
+
+
+def settle(parts):
+    """First look at the inputs: the last of several readings, so that a contact that bounces at power-up is over."""
+    for _ in range(SETTLE_READS):
+        parts.board.read(parts.safety.inputs.level)
+        time.sleep_ms(STEP_MS)
+    parts.board.read(parts.safety.inputs.level)
+
+
+def build():
+    """All parts from config.json in the working folder. Raises ContractError naming key, value and what is allowed."""
+    settings = config.load("config.json")
+    files = {name: read_file(settings[name]) for name in ("ca", "cert", "key")}
+    try:
+        module = __import__("boards." + settings["board"], None, None, ("Board",))
+    except ImportError:
+        raise ContractError("choice", "board", "a file of boards/ (is " + settings["board"] + ")")
+    board = module.Board(ROLES)
+    if settings["drive"] not in board.DRIVES:
+        raise ContractError("choice", "drive", "one of " + ", ".join(board.DRIVES))
+    present = [role for role in ROLES if role not in settings["absent"]]
+    for role in present:
+        if role not in board.roles():
+            raise ContractError("choice", "absent", "must name " + role + ": this board has no such input")
+    board.arm_watchdog(WATCHDOG_MS)
+    clock = Clock(time.ticks_ms)
+    journal = Journal("journal", clock.now() ^ random_16())
+    board.feed()
+    parts = Parts(settings, board, clock, journal, log)
+    parts.safety = Safety(settings, present, parts, clock.now())
+    parts.sign = Sign(board.sign_write, settings["sign_seconds"], clock.now())
+    parts.offline = OfflinePolicy(settings["class_rule"])
+    parts.commands = Commands(parts.safety, parts.sign, clock, journal.boot)
+    return parts, files
+
+
+def random_16():
+    import os
+
+    a, b = os.urandom(2)
+    return a << 8 | b
+
+
+async def main():
+    try:
+        parts, files = build()
+    except ContractError as e:
+        log("refused", "key=" + e.where, "allowed=" + e.allowed, "reason=" + e.reason)
+        sys.exit(2)
+    settle(parts)
+    parts.note_boot()
+    parts.safety.start(parts.clock.now())
+    parts.store()
+    log(
+        "started",
+        "lane=" + parts.settings["lane"],
+        "boot=" + parts.journal.boot,
+        "unclean=" + str(parts.journal.unclean),
+    )
+    health = Health()
+    parts.loop = Loop(parts, health)
+    link = Link(parts.settings, files, parts, health, log)
+    place = health.add("tend", 5000, parts.clock.now())
+    tasks = [
+        asyncio.create_task(own("tend", lambda: tend(parts, health, place))),
+        asyncio.create_task(own("link", link.run)),
+    ]
+    await parts.loop.run()  # when the safety loop ends, so does the lane: the watchdog restarts it
+    return tasks
+
+
+asyncio.run(main())
