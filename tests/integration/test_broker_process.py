@@ -66,6 +66,23 @@ def test_it_says_when_it_is_ready_and_ends_on_sigterm(tmp_path: Path) -> None:
     lane.close()
 
 
+@pytest.mark.parametrize("reads", [True, False])
+def test_it_ends_in_time_in_the_middle_of_traffic(tmp_path: Path, reads: bool) -> None:
+    process = BrokerProcess("embedded", pki.ensure_site_keys(tmp_path / "keys", site_code=SITE, lanes=LANES), tmp_path)
+    gateway, lane = Client(process, "gateway"), Client(process, "g1-b01")
+    gateway.connect()
+    gateway.subscribe(f"{BASE}/+/event")
+    lane.connect()
+    if not reads:
+        gateway.paho.loop_stop()
+    for _ in range(800):
+        lane.paho.publish(EVENT_1, b"x" * 500, qos=1)
+    assert process.end(signal.SIGTERM) == 0
+    assert "Traceback" not in process.log
+    for each in (gateway, lane):
+        each.cut()
+
+
 def test_a_port_in_use_is_one_clear_sentence(broker: BrokerProcess) -> None:
     done = run("--port", str(broker.port), "--keys", str(broker.keys.folder), "--site", SITE)
     assert done.returncode == 1
@@ -117,7 +134,7 @@ def test_each_refusal_is_logged_once_with_who_and_why(broker: BrokerProcess, cli
         "TLS handshake failed (WRONG_VERSION_NUMBER)",
     ]
     for reason in reasons:
-        line = f"peer=127.0.0.1 repeated=0 reason={reason}"
+        line = f"broker refused who=127.0.0.1 repeated=0 reason={reason}"
         eventually(lambda line=line: line in broker.log, line)
         assert broker.log.count(line) == 1
     assert "Traceback" not in broker.log

@@ -31,7 +31,7 @@ from amqtt.mqtt.puback import PubackPacket
 from amqtt.session import ApplicationMessage, Session
 
 from gateway.adapters.broker.access import Access, ConnectionRefused, Identity
-from gateway.adapters.broker.delivery import Delivery, Message
+from gateway.adapters.broker.delivery import MAX_QUEUED, Delivery, Message
 from gateway.adapters.broker.streams import AbortingWriter, BoundedReader
 
 log = logging.getLogger("lvzha.broker")
@@ -40,6 +40,7 @@ LISTENER = "default"
 HANDSHAKE_S = 20  # a handshake takes 2.4 to 3 s on an RP2040 (raspberrypi/pico-examples#411)
 CONNECT_S = 10
 TAKE_OVER_S = 5
+SHUTDOWN_S = 5
 SILENT_CLIENT_KEEP_ALIVE_S = 60  # for a client that asks for no keep-alive at all
 SESSION_EXPIRY_S = 24 * 3600
 MAX_CONNECTIONS = 200
@@ -59,6 +60,14 @@ class Handler(BrokerProtocolHandler):
     def handle_read_timeout(self) -> None:
         self._closing = asyncio.create_task(self.handle_connection_closed())
 
+    async def stop(self) -> None:
+        """Like amqtt's, but certain: before Python 3.12 a cancelled wait_for may return a packet and go on reading."""
+        reader = self._reader_task
+        while reader is not None and reader is not asyncio.current_task() and not reader.done():
+            reader.cancel()
+            await asyncio.wait([reader], timeout=0.1)
+        await super().stop()
+
     async def handle_puback(self, puback: PubackPacket) -> None:
         if self.session is not None and puback.variable_header is not None:
             _delivery(self.session).acknowledge(puback.variable_header.packet_id)
@@ -76,7 +85,7 @@ class HardenedBroker(Broker):
         self._context = context
         self._access = access
         self._refused: dict[tuple[str, str], tuple[float, int]] = {}
-        self._connections = 0
+        self._open: set[AbortingWriter] = set()
         self._watch: asyncio.Task[None] | None = None
         self.counters: Counter[str] = Counter()
 
@@ -86,9 +95,16 @@ class HardenedBroker(Broker):
         self._watch = asyncio.create_task(self._drop_revoked())
 
     async def shutdown(self) -> None:
+        """Every client is disconnected, its last will sent, within about SHUTDOWN_S."""
         if self._watch is not None:
             self._watch.cancel()
-        await super().shutdown()
+        try:
+            await asyncio.wait_for(super().shutdown(), SHUTDOWN_S)
+        except TimeoutError:
+            log.warning("broker shutdown took longer than %d s, connections are cut", SHUTDOWN_S)
+        finally:
+            for writer in list(self._open):
+                writer.abort()
 
     # ------------------------------------------------------------ the door
 
@@ -96,9 +112,9 @@ class HardenedBroker(Broker):
         """One TCP connection from accept to end; whatever happens in it stays in it."""
         peer = stream.get_extra_info("peername") or ("unknown", 0)
         writer = AbortingWriter(stream)
-        self._connections += 1
+        self._open.add(writer)
         try:
-            if self._connections > MAX_CONNECTIONS:
+            if len(self._open) > MAX_CONNECTIONS:
                 raise ConnectionRefused(f"more than {MAX_CONNECTIONS} connections")
             await stream.start_tls(self._context, ssl_handshake_timeout=HANDSHAKE_S)
             await self._serve(BoundedReader(reader), writer)
@@ -107,14 +123,14 @@ class HardenedBroker(Broker):
         except ssl.SSLError as error:
             self._log_refused(peer[0], _tls_reason(error))
         except (TimeoutError, OSError) as error:
-            log.info("broker connection lost peer=%s error=%r", peer[0], error)
+            log.info("broker connection lost who=%s error=%r", peer[0], error)
         except asyncio.CancelledError:
             raise
         except Exception as error:
             # amqtt reports a peer's protocol errors by a dozen unrelated classes; here each of them ends one connection.
             self._log_refused(peer[0], f"protocol: {error!r}")
         finally:
-            self._connections -= 1
+            self._open.discard(writer)
             writer.abort()
 
     async def _serve(self, reader: BoundedReader, writer: AbortingWriter) -> None:
@@ -225,18 +241,18 @@ class HardenedBroker(Broker):
                 if self._is_there(client_id) and not self._access.is_current(_identity(session)):
                     await self._end_connection(client_id, "certificate revoked")
 
-    def _log_refused(self, peer: str, reason: str) -> None:
-        """A client that tries for ever is one line now, and one line with a count every REPEAT_LOG_S."""
-        self.counters["refused"] += 1
+    def _log_refused(self, who: str, reason: str, phrase: str = "broker refused") -> None:
+        """What repeats for ever is one line now, and one line with a count every REPEAT_LOG_S."""
+        self.counters[phrase] += 1
         now = time.monotonic()
-        since, count = self._refused.get((peer, reason), (-math.inf, 0))
+        since, count = self._refused.get((who, reason), (-math.inf, 0))
         if now - since < REPEAT_LOG_S:
-            self._refused[(peer, reason)] = (since, count + 1)
+            self._refused[(who, reason)] = (since, count + 1)
             return
         if len(self._refused) > 1000:
             self._refused.clear()
-        self._refused[(peer, reason)] = (now, 0)
-        log.warning("broker refused connection peer=%s repeated=%d reason=%s", peer, count, reason)
+        self._refused[(who, reason)] = (now, 0)
+        log.warning("%s who=%s repeated=%d reason=%s", phrase, who, count, reason)
 
     # ------------------------------------------------------------ messages
 
@@ -255,7 +271,6 @@ class HardenedBroker(Broker):
         name, topic, data = _identity(session).name, message.topic, bytes(message.data)
         is_forbidden = not self._access.may_publish(name, topic)
         if is_forbidden or (message.retain and not self._access.may_retain(topic)):
-            self.counters["forbidden"] += 1
             verb = "publish" if is_forbidden else "retain"
             self._log_refused(str(session.remote_address), f"CN={name} may not {verb} on {topic!r}")
             return
@@ -282,8 +297,8 @@ class HardenedBroker(Broker):
         if not is_there and (session.clean_session or message.qos == 0):
             return
         if not _delivery(session).put(message):
-            self.counters["dropped"] += 1
-            self._log_refused(str(session.client_id), "queue full, messages dropped")
+            reason = f"{MAX_QUEUED} messages wait for it already"
+            self._log_refused(str(session.client_id), reason, "broker dropped message")
 
     def _keep(self, session: Session, topic: str, data: bytes, qos: int) -> None:
         if data:
@@ -313,7 +328,6 @@ class HardenedBroker(Broker):
         name = _identity(session).name
         if action == Action.SUBSCRIBE and self._access.may_subscribe(name, topic):
             return True
-        self.counters["forbidden"] += 1
         self._log_refused(str(session.remote_address), f"CN={name} may not subscribe to {topic!r}")
         return False
 

@@ -11,7 +11,6 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from importlib.metadata import version
 
 from gateway.adapters.broker import pki
@@ -19,7 +18,6 @@ from gateway.adapters.broker.access import Access
 from gateway.adapters.broker.hardened import HardenedBroker
 from gateway.adapters.broker.pki import SiteKeys
 
-SHUTDOWN_S = 5
 AMQTT_VERSION = "0.12.1"
 """hardened.py replaces private methods of this version; with another one a lock might be missing from the door."""
 
@@ -98,8 +96,7 @@ async def _serve(
     print(f"broker ready port={listening.getsockname()[1]}", flush=True)
     on_ready()
     await stopping.wait()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(broker.shutdown(), SHUTDOWN_S)
+    await broker.shutdown()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -29,8 +29,8 @@ log = logging.getLogger("lvzha.lanes")
 KEEP_ALIVE_S = 10
 CONNECT_S = 5.0
 SUBSCRIBE_S = 10.0
-BACK_OFF_S = (0.25, 10.0)
-STEADY_S = 10.0
+BACK_OFF_S = (0.25, 5.0)
+STEADY_S = 2.0
 """A connection that lasted this long makes the next attempt quick again."""
 MAX_OUTBOUND = 1000
 WINDOW = 20
