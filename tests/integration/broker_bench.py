@@ -73,6 +73,9 @@ class BrokerProcess:
             )
         eventually(self._is_listening, f"{self.kind} listening", 20)
 
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def _is_listening(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log

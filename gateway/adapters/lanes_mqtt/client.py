@@ -87,9 +87,9 @@ class MqttLanes:
         self._session.start()
 
     def stop(self) -> None:
-        """Say offline if there is a connection, end the thread (at most STOP_S) and end `messages`."""
+        """Say offline if there is a connection, end the thread (at most STOP_S) and end `messages`. From any thread."""
         self._session.stop(STOP_S)
-        self._waiting.put_nowait(None)
+        self._on_loop(self._waiting.put_nowait, None)
 
     async def messages(self) -> AsyncIterator[tuple[LaneMessage, Done]]:
         """Every good message of a lane and its done(); ends after stop().
