@@ -181,7 +181,6 @@ def test_the_second_client_of_one_id_takes_over_and_hears_everything(client: Mak
     assert not second.gone.is_set()
 
 
-@pytest.mark.requirement("X-04")
 def test_what_was_not_acknowledged_comes_again_with_the_duplicate_flag(client: Make) -> None:
     desk = client("gateway", is_clean=False, acknowledges=False)
     desk.connect()

@@ -192,7 +192,6 @@ def test_vision_may_only_tell_identities(client: Make) -> None:
     assert {message.topic for message in gateway.received} == {f"{BASE}/g1-b01/identity"}
 
 
-@pytest.mark.requirement("X-01")
 def test_nobody_can_leave_a_command_behind(client: Make) -> None:
     gateway = client("gateway")
     gateway.connect()

@@ -250,7 +250,6 @@ asyncio.run(main())
     return process
 
 
-@pytest.mark.requirement("X-04")
 async def test_an_event_that_was_not_durable_when_the_gateway_crashed_comes_again(
     broker: BrokerProcess, make_desk: Make, lane: Make
 ) -> None:
@@ -324,7 +323,6 @@ async def test_an_unexpected_fault_ends_one_connection_and_not_the_link(make_des
     assert (False, "unexpected OverflowError: clock hardware") in desk.links
 
 
-@pytest.mark.requirement("X-01")
 async def test_a_command_whose_moment_passed_while_the_broker_was_away_is_never_sent(
     broker: BrokerProcess, make_desk: Make, lane: Make
 ) -> None:
@@ -348,7 +346,6 @@ async def test_a_command_whose_moment_passed_while_the_broker_was_away_is_never_
     assert [contract.decode("command", m.payload)["id"][-1] for m in board.received] == ["B"]
 
 
-@pytest.mark.requirement("X-01")
 async def test_a_command_in_flight_when_the_broker_froze_is_not_repeated_after_its_moment(
     monkeypatch: pytest.MonkeyPatch, broker: BrokerProcess, make_desk: Make, lane: Make
 ) -> None:
