@@ -23,7 +23,8 @@ from gateway.services.ports import Clock, Condition, Outbox, OutboxRow, Receipt,
 log = structlog.get_logger(__name__)
 
 POLL_S: Final = 1.0  # how often a row's retry time is looked at when nobody notifies
-BATCH_ROWS: Final = 100
+PICK_ROWS: Final = 16  # looked at before each upload, so that a fresh row is never behind a batch
+CHECK_ROWS: Final = 100
 FAILURES_BEFORE_ALARM: Final = 2  # in a row; the first may be a single lost packet
 CLOCK_ALARM_S: Final = 60.0
 FAR_AHEAD_MS: Final = 7 * 86_400_000  # beyond every retry time: due(now + this) shows all rows that are still open
@@ -175,7 +176,7 @@ class Relay:
         now_ms = self._clock.wall_ms()
         late: list[OutboxRow] = []
         live: list[OutboxRow] = []
-        for row in self._outbox.due(now_ms, BATCH_ROWS):
+        for row in self._outbox.due(now_ms, PICK_ROWS):
             if self._skip_until_mono_s.get(row.id, now_mono_s) > now_mono_s:
                 continue
             (late if self._is_backfill(row, now_ms) else live).append(row)
@@ -362,13 +363,13 @@ class Relay:
             self._clear(REJECTED)
         now_ms = self._clock.wall_ms()
         limit_ms = self._settings.missed_after_s * 1000
-        open_rows = self._outbox.due(now_ms + FAR_AHEAD_MS, BATCH_ROWS)
+        open_rows = self._outbox.due(now_ms + FAR_AHEAD_MS, CHECK_ROWS)
         missed = [row for row in open_rows if now_ms - self._closed_at_ms(row) > limit_ms]
         if not missed:
             self._clear(MISSED)
             return
         oldest = min(missed, key=self._closed_at_ms)
-        more = "+" if len(open_rows) >= BATCH_ROWS else ""
+        more = "+" if len(open_rows) >= CHECK_ROWS else ""
         self._raise(
             MISSED,
             f"漏传报警：{len(missed)}{more} 条记录未按时上传，最早 {oldest.key}",

@@ -122,7 +122,7 @@ def test_an_entry_that_passed_needs_the_full_set(field: str, result: str) -> Non
 
 @pytest.mark.parametrize("result", ["1", "3"])
 def test_a_refused_or_waiting_vehicle_may_be_unknown(result: str) -> None:
-    unknown = dict.fromkeys(FULL_SET)
+    unknown: dict[str, Any] = dict.fromkeys(FULL_SET)
     wire = encode(
         PASSAGE,
         record(

@@ -150,11 +150,11 @@ def test_kill_9_of_the_regulator_during_the_upload_loses_and_doubles_nothing(
     keys = [gateway.put(gateway.passage(i)) for i in range(1, 25)]
     gateway.relay.start()
     for done in (4, 14):
-        wait_until(lambda at=done: gateway.states().get("accepted", 0) >= at, within_s=20)
+        wait_until(lambda at=done: gateway.states().get("accepted", 0) >= at, within_s=60)
         regulator.kill()
         time.sleep(0.3)
         regulator.start()
-    wait_until(lambda: all_accepted(gateway, 24), within_s=20)
+    wait_until(lambda: all_accepted(gateway, 24), within_s=60)
     everything_arrived_once(gateway, regulator, keys)
     assert "uplink.offline" not in gateway.conditions
 
@@ -178,7 +178,7 @@ def test_a_storm_of_503_is_weathered(gateway: Gateway, regulator: RegulatorProce
     regulator.fault("http_503", count=-1, probability=0.3)
     keys = [gateway.put(gateway.passage(i)) for i in range(1, 21)]
     gateway.relay.start()
-    wait_until(lambda: all_accepted(gateway, 20), within_s=25)
+    wait_until(lambda: all_accepted(gateway, 20), within_s=60)
     everything_arrived_once(gateway, regulator, keys)
 
 
@@ -189,11 +189,11 @@ def test_a_regulator_that_is_away_raises_offline_and_missed_and_both_clear(
     wait_until(lambda: gateway.relay.is_up)
     regulator.fault("http_503", count=-1)
     keys = [gateway.put(gateway.passage(i)) for i in range(1, 6)]
-    wait_until(lambda: {"uplink.offline", "uplink.missed"} <= set(gateway.conditions), within_s=15)
+    wait_until(lambda: {"uplink.offline", "uplink.missed"} <= set(gateway.conditions), within_s=60)
     assert "HTTP status 503" in gateway.conditions["uplink.offline"].text_zh
     assert all(gateway.row(key)["last_error"] in ("", "HTTP status 503") for key in keys)
     regulator.clear_faults()
-    wait_until(lambda: all_accepted(gateway, 5) and not gateway.conditions, within_s=15)
+    wait_until(lambda: all_accepted(gateway, 5) and not gateway.conditions, within_s=60)
     everything_arrived_once(gateway, regulator, keys)
     assert sum(row["is_backfill"] for row in stored_of(regulator, keys).values()) >= 4
 
@@ -257,7 +257,7 @@ def test_a_disabled_enterprise_is_a_credential_condition_and_recovers(
     regulator.clear_faults()
     gateway.relay.probe()
     key = gateway.put(gateway.passage(1))
-    wait_until(lambda: all_accepted(gateway, 1), within_s=15)
+    wait_until(lambda: all_accepted(gateway, 1), within_s=60)
     everything_arrived_once(gateway, regulator, [key])
 
 
@@ -267,7 +267,7 @@ def test_forged_slow_and_codeless_answers_are_not_believed(gateway: Gateway, reg
     regulator.fault("slow", count=1, op="inOutRecord", seconds=4.0)
     keys = [gateway.put(gateway.passage(i)) for i in range(1, 4)]
     gateway.relay.start()
-    wait_until(lambda: all_accepted(gateway, 3), within_s=20)
+    wait_until(lambda: all_accepted(gateway, 3), within_s=60)
     everything_arrived_once(gateway, regulator, keys)
 
 
@@ -299,7 +299,7 @@ def test_backfill_arrives_oldest_first_and_says_so(tmp_path: Path, regulator: Re
     ]
     started = time.monotonic()
     gateway.relay.start()
-    wait_until(lambda: all_accepted(gateway, 60), within_s=30)
+    wait_until(lambda: all_accepted(gateway, 60), within_s=60)
     print(f"back-fill without images: {60 / (time.monotonic() - started):.0f} rows/s")
     stored = sorted(stored_of(regulator, keys).values(), key=lambda row: row["received_at_ms"])
     assert [row["record_no"] for row in stored] == keys  # oldest first

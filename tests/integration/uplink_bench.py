@@ -290,7 +290,7 @@ class Gateway:
             self.file.close()
 
 
-def wait_until(what: Any, *, within_s: float = 10.0) -> None:
+def wait_until(what: Any, *, within_s: float = 30.0) -> None:
     """Returns when what() is true. Raises AssertionError after within_s."""
     deadline = time.monotonic() + within_s
     while not what():
