@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from firmware.lane.contract import normal_form
+from gateway.domain.plates import is_valid_plate
 from gateway.services.changes import Changes
 from gateway.services.ports import (
     AnswerRefused,
@@ -55,6 +57,7 @@ class Scenario:
         self._pictures: dict[str, tuple[bytes, int]] = {}
         self.raised: list[tuple[str, str, str]] = []
         self.answered: list[tuple[str, str, str, str]] = []
+        self.typed: list[tuple[str, str, dict[str, Any]]] = []
         self.is_broken = False
         self._lanes: dict[str, LaneView] = {}
         self._health: dict[str, CameraHealth] = {}
@@ -260,13 +263,20 @@ class Scenario:
     def holds(self) -> list[PassView]:
         return [view for view in self._passes.values() if view.state == "waiting_guard"]
 
-    async def answer(self, pass_id: str, *, decision: str, reason: str, by: str) -> PassView:
+    async def answer(self, pass_id: str, *, decision: str, reason: str, by: str, plate_no: str = "",
+                     plate_colour: str = "", vehicle: dict[str, Any] | None = None) -> PassView:  # fmt: skip
         view = self._passes.get(pass_id)
         if view is None:
             raise AnswerRefused("unknown_pass", "没有这次通行", f"no pass {pass_id!r}")
         if view.end:
             raise AnswerRefused("not_open", "该通行已结束", "this pass has ended")
+        if plate_no and not is_valid_plate(normal_form(plate_no)):
+            raise AnswerRefused("plate", f"{plate_no} 不是有效号牌", f"plate {plate_no!r} has the form of no plate")
         self.answered.append((pass_id, decision, reason, by))
+        self.typed.append((plate_no, plate_colour, vehicle or {}))
+        if plate_no:
+            view = replace(view, plate=normal_form(plate_no), plate_colour=plate_colour)
+        view = replace(view, vehicle=view.vehicle | (vehicle or {}))
         verdict = "ALLOW" if decision == "allow" else "DENY"
         self._passes[pass_id] = replace(view, state="judged", verdict=verdict, decided_by="person", decided_who=by)
         self._entry(pass_id, "override", {"decision": decision, "reason": reason, "by": by})

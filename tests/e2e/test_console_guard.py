@@ -184,3 +184,41 @@ def test_manual_raise_of_an_offline_lane_says_that_nothing_was_sent(gate: Gate, 
     raising.locator(".button-raise").click()
     expect(raising.locator(".told-refused")).to_have_text("车道离线，指令未发出")
     assert gate.scenario.raised == []
+
+
+@pytest.mark.requirement("X-29")
+def test_unread_plate_is_typed_from_the_picture_with_the_vehicles_papers(gate: Gate, visit: Visitors) -> None:
+    pass_id = gate.do(lambda: gate.scenario.arrive("g1-b01", "云D77310", "1"))
+    gate.do(lambda: gate.scenario.judge(pass_id, "HOLD", read=False, candidates=("云D77310", "云D77318")))
+    page = visit.open()
+    expect(page.locator("#lane-g1-b01 .plate-unread")).to_be_visible()
+    typed = dock(page)
+    expect(typed.locator(".papers")).to_contain_text("号牌未识别，请看图输入")
+    typed.locator("input[name=plate_no]").fill("云D7731")
+    typed.locator("select[name=plate_colour]").select_option(label="黄牌")
+    typed.locator(".pick").nth(1).click()
+    typed.locator("input[name=by]").fill("王师傅")
+    typed.locator("button[value=allow]").click()
+    expect(typed.locator(".told-refused")).to_have_text("云D7731 不是有效号牌")
+    typed.get_by_role("button", name="云D77318").click()
+    expect(typed.locator("input[name=plate_no]")).to_have_value("云D77318")
+    typed.locator("input[name=plate_no]").fill("云d·77310")
+    typed.locator("select[name=emission_stage]").select_option(label="国五")
+    typed.locator("select[name=fuel_type]").select_option(label="柴油")
+    typed.locator("select[name=vehicle_type]").select_option(label="重型自卸货车")
+    typed.locator("button[value=allow]").click()
+    expect(typed).to_have_count(0)
+    papers = {"emission_stage": "5", "fuel_type": "B", "vehicle_type": "H17"}
+    assert gate.scenario.typed == [("云d·77310", "1", papers)]
+    expect(page.locator("#lane-g1-b01 .plate-yellow")).to_contain_text("77310")
+
+
+def test_typed_plate_without_its_colour_is_refused(gate: Gate, visit: Visitors, held: str) -> None:
+    page = visit.open()
+    dock(page).locator(".papers summary").click()
+    dock(page).locator("input[name=plate_no]").fill("云D77310")
+    dock(page).locator(".pick").first.click()
+    dock(page).locator("input[name=by]").fill("王师傅")
+    dock(page).locator("button[value=allow]").click()
+    expect(dock(page).locator(".told-refused")).to_contain_text("字段不符合要求 (plate_colour)")
+    assert gate.scenario.answered == []

@@ -81,6 +81,11 @@ def test_holds_list_what_a_guard_needs_and_an_answer_empties_it(gate: Gate, held
         (GOOD | {"by": ""}, "by_required", "by"),
         ({"decision": "allow", "reason": "核对"}, "invalid_field", "by"),
         (GOOD | {"plate": "云D1"}, "invalid_field", "plate"),
+        (GOOD | {"plate_no": "云D77310"}, "invalid_field", "plate_colour"),
+        (GOOD | {"plate_no": "云D77310", "plate_colour": "9"}, "invalid_field", "plate_colour"),
+        (GOOD | {"plate_no": "x" * 13, "plate_colour": "1"}, "too_long", "plate_no"),
+        (GOOD | {"vehicle": "truck"}, "invalid_field", "vehicle"),
+        (GOOD | {"vehicle": {"emission_stage": 5}}, "invalid_field", "vehicle.emission_stage"),
         (["allow"], "invalid_json", ""),
     ],
 )
@@ -93,6 +98,18 @@ def test_bad_answer_is_refused_naming_field_and_what_is_allowed(
     assert (told["code"], told["field"]) == (code, field)
     assert told["zh"] and told["en"] and told["allowed"]
     assert gate.scenario.answered == []
+
+
+def test_typed_plate_and_papers_reach_the_desk(gate: Gate, held: str) -> None:
+    papers = {"emission_stage": "5", "fuel_type": "B", "vehicle_type": "H17"}
+    body = GOOD | {"plate_no": "云D77318", "plate_colour": "1", "vehicle": papers}
+    answered = post(gate, f"/api/passes/{held}/answer", body)
+    assert answered.status_code == 200
+    assert answered.json()["plate"] == "云D77318"
+    assert gate.scenario.typed == [("云D77318", "1", papers)]
+    other = gate.do(lambda: gate.scenario.arrive("g1-b01", "云D1", "1"))
+    refused = post(gate, f"/api/passes/{other}/answer", body | {"plate_no": "云D"})
+    assert (refused.status_code, refused.json()["field"]) == (422, "plate_no")
 
 
 def test_broken_json_is_refused_and_nothing_else_stops(gate: Gate, held: str) -> None:

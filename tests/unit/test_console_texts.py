@@ -74,7 +74,8 @@ def test_unknown_key_is_an_error_and_unknown_code_is_shown_as_it_is() -> None:
 
 def test_vehicle_type_is_named_by_its_longest_known_prefix() -> None:
     texts = Texts("zh")
-    assert texts.vehicle_type("H17") == "重型货车"
+    assert texts.vehicle_type("H17") == "重型自卸货车"
+    assert texts.vehicle_type("H18") == "重型货车"
     assert texts.vehicle_type("Q21") == "牵引车"
     assert texts.vehicle_type("?") == "?"
 

@@ -20,6 +20,10 @@ VERDICTS = ("ALLOW", "DENY", "HOLD")
 MAX_REASON_CHARACTERS = 200
 MAX_BY_CHARACTERS = 40
 MAX_PAGE = 200
+MAX_PLATE_CHARACTERS = 12
+MAX_VEHICLE_FIELD_CHARACTERS = 60
+
+PLATE_COLOURS = tuple("0123456")
 
 
 def as_json(view: PassView) -> dict[str, Any]:
@@ -78,6 +82,28 @@ def known_fields(body: dict[str, Any], allowed: tuple[str, ...]) -> None:
             raise Refusal(422, "invalid_field", field=str(key)[:40], allowed=list(allowed))
 
 
+def identity_of(body: dict[str, Any]) -> dict[str, Any]:
+    """What a person typed about the vehicle, as keywords of Desk.answer; nothing where nothing was typed.
+
+    Checks shape only; the desk decides whether it is a plate and a vehicle. Raises Refusal 422 naming the field.
+    """
+    typed: dict[str, Any] = {}
+    if body.get("plate_no"):
+        typed["plate_no"] = required_line(body["plate_no"], "plate_no", max_characters=MAX_PLATE_CHARACTERS)
+        typed["plate_colour"] = one_of(body.get("plate_colour"), "plate_colour", PLATE_COLOURS)
+    vehicle = body.get("vehicle")
+    if vehicle:
+        if not isinstance(vehicle, dict) or len(vehicle) > 20:
+            raise Refusal(422, "invalid_field", field="vehicle", allowed="an object of up to 20 vehicle fields")
+        typed["vehicle"] = {
+            str(name)[:40]: required_line(
+                value, f"vehicle.{str(name)[:40]}", max_characters=MAX_VEHICLE_FIELD_CHARACTERS
+            )
+            for name, value in vehicle.items()
+        }
+    return typed
+
+
 def create_api(desk: Desk, frames: Frames, board: Board) -> APIRouter:
     """Routes under /api."""
     router = APIRouter(prefix="/api")
@@ -130,14 +156,17 @@ def create_api(desk: Desk, frames: Frames, board: Board) -> APIRouter:
 
     @router.post("/passes/{pass_id}/answer")
     async def answer(pass_id: str, request: Request) -> dict[str, Any]:
-        """A person decides: {"decision": "allow" | "deny", "reason": text, "by": who}. Durable when answered."""
+        """A person decides: {"decision": "allow" | "deny", "reason": text, "by": who}. Durable when answered.
+
+        Where the machine could not read: "plate_no" with "plate_colour" (code); from the papers: "vehicle" (fields).
+        """
         body = await json_object(request)
-        known_fields(body, ("decision", "reason", "by"))
+        known_fields(body, ("decision", "reason", "by", "plate_no", "plate_colour", "vehicle"))
         decision = one_of(body.get("decision"), "decision", DECISIONS)
         reason = required_line(body.get("reason"), "reason", max_characters=MAX_REASON_CHARACTERS)
         by = required_line(body.get("by"), "by", max_characters=MAX_BY_CHARACTERS)
         try:
-            return as_json(await desk.answer(pass_id, decision=decision, reason=reason, by=by))
+            return as_json(await desk.answer(pass_id, decision=decision, reason=reason, by=by, **identity_of(body)))
         except AnswerRefused as refused:
             raise Refusal.from_answer(refused) from refused
 

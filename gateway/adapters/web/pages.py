@@ -15,6 +15,7 @@ from gateway.adapters.web.api import (
     MAX_PAGE,
     MAX_REASON_CHARACTERS,
     VERDICTS,
+    identity_of,
     recent_passes,
 )
 from gateway.adapters.web.board import Board, TooManyViewers
@@ -63,6 +64,12 @@ def reason_of(form: dict[str, str], table: str) -> str:
     if form.get("text", "").strip():
         parts.append(form["text"])
     return required_line("；".join(parts), "reason", max_characters=MAX_REASON_CHARACTERS)
+
+
+def typed_vehicle(form: dict[str, str]) -> dict[str, Any]:
+    """The plate and papers of an answer's form, in the shape of the API's body."""
+    papers = {name: form[name] for name in ("emission_stage", "fuel_type", "vehicle_type") if form.get(name)}
+    return {"plate_no": form.get("plate_no", "").strip(), "plate_colour": form.get("plate_colour"), "vehicle": papers}
 
 
 def create_pages(desk: Desk, frames: Frames, board: Board, renderer: Renderer) -> APIRouter:
@@ -142,7 +149,7 @@ def create_pages(desk: Desk, frames: Frames, board: Board, renderer: Renderer) -
             decision = one_of(form.get("decision"), "decision", DECISIONS)
             reason = reason_of(form, "reason")
             by = required_line(form.get("by"), "by", max_characters=MAX_BY_CHARACTERS)
-            await desk.answer(pass_id, decision=decision, reason=reason, by=by)
+            await desk.answer(pass_id, decision=decision, reason=reason, by=by, **identity_of(typed_vehicle(form)))
         except AnswerRefused as refused:
             return told(language, Refusal.from_answer(refused))
         except Refusal as refusal:

@@ -9,6 +9,7 @@ from gateway.services.ports import AnswerRefused
 
 # Codes of services.ports.AnswerRefused that mean "no such thing" and "not in that state"; all others are bad input.
 _NOT_FOUND = ("unknown_pass", "unknown_lane")
+_FIELDS = {"plate": "plate_no", "plate_colour": "plate_colour", "vehicle": "vehicle", "decision": "decision"}
 _UNAVAILABLE = ("ledger",)
 _CONFLICT = ("not_waiting", "already_decided", "already_closed", "lane_offline", "not_open", "not_judged")
 
@@ -41,6 +42,7 @@ class Refusal(Exception):
         else:
             status = 422
         field = refused.code.removesuffix("_required") if refused.code.endswith("_required") else ""
+        field = _FIELDS.get(refused.code, field)
         return cls(status, refused.code, field=field, zh=refused.text_zh, en=refused.text_en)
 
     def body(self) -> dict[str, Any]:

@@ -57,8 +57,9 @@ class Texts:
     def vehicle_type(self, code: str) -> str:
         """GA/T 16.4 code by its longest known prefix: H17 is shown as heavy goods vehicle."""
         for length in range(len(code), 0, -1):
-            if (text := self._texts.get(f"vehicle_type.{code[:length]}")) is not None:
-                return text
+            for table in ("vehicle_choice", "vehicle_type"):
+                if (text := self._texts.get(f"{table}.{code[:length]}")) is not None:
+                    return text
         return code
 
 

@@ -160,6 +160,14 @@
     if (told) toast(told.textContent);
   });
 
+  document.addEventListener("click", (event) => {
+    const candidate = event.target.closest?.("[data-plate]");
+    if (!candidate) return;
+    const input = candidate.closest("form").querySelector("input[name=plate_no]");
+    input.value = candidate.dataset.plate;
+    input.focus();
+  });
+
   const title = document.title;
   const seen = new Set();
   function afterSwap() {
