@@ -294,7 +294,7 @@ class Gateway:
         counts = self.outbox.counts(self.clock.wall_ms() - 86_400_000)
         health = self.frames.health()
         return {
-            "status": "1",
+            "status": 1,
             "soft_version": __version__,
             "uptime_s": round(self.clock.mono_s() - self.started_mono_s),
             "buffered_count": counts["pending"] + counts["parked"],
