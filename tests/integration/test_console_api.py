@@ -101,8 +101,8 @@ def test_bad_answer_is_refused_naming_field_and_what_is_allowed(
 
 
 def test_typed_plate_and_papers_reach_the_desk(gate: Gate, held: str) -> None:
-    papers = {"emission_stage": "5", "fuel_type": "B", "vehicle_type": "H17"}
-    body = GOOD | {"plate_no": "云D77318", "plate_colour": "1", "vehicle": papers}
+    papers = {"emission_stage": "5", "fuel_type": "B", "vehicle_type": "H17", "is_audited": True}
+    body = GOOD | {"plate_no": "云D77318", "plate_colour": "1", "vehicle": papers | {"vin": ""}}
     answered = post(gate, f"/api/passes/{held}/answer", body)
     assert answered.status_code == 200
     assert answered.json()["plate"] == "云D77318"

@@ -82,6 +82,10 @@ def known_fields(body: dict[str, Any], allowed: tuple[str, ...]) -> None:
             raise Refusal(422, "invalid_field", field=str(key)[:40], allowed=list(allowed))
 
 
+def vehicle_field(value: Any, field: str) -> str:
+    return required_line(value, field, max_characters=MAX_VEHICLE_FIELD_CHARACTERS)
+
+
 def identity_of(body: dict[str, Any]) -> dict[str, Any]:
     """What a person typed about the vehicle, as keywords of Desk.answer; nothing where nothing was typed.
 
@@ -96,10 +100,9 @@ def identity_of(body: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(vehicle, dict) or len(vehicle) > 20:
             raise Refusal(422, "invalid_field", field="vehicle", allowed="an object of up to 20 vehicle fields")
         typed["vehicle"] = {
-            str(name)[:40]: required_line(
-                value, f"vehicle.{str(name)[:40]}", max_characters=MAX_VEHICLE_FIELD_CHARACTERS
-            )
+            str(name)[:40]: value if isinstance(value, bool) else vehicle_field(value, f"vehicle.{str(name)[:40]}")
             for name, value in vehicle.items()
+            if value != ""
         }
     return typed
 
