@@ -213,6 +213,20 @@ def test_a_dead_address_is_offline_and_raises_nothing() -> None:
     assert golden.offline_client().heartbeat({}).data["condition"] == "offline"
 
 
+def test_the_address_may_be_given_with_or_without_the_profiles_path(bench: Bench) -> None:
+    bench.listener.answers["heartBeat"] = golden.signed_answer(golden.golden_input("heartBeat")["answer"])
+    for suffix in ("", "/", "/access/api/dataReceive", "/access/api/dataReceive/"):
+        client = golden.client_for(bench.listener, suffix=suffix)
+        assert client.heartbeat({"status": "1"}).outcome == "accepted"
+        client.close()
+    assert {post.path.rsplit("/", 1)[0] for post in bench.listener.posts} == {"/access/api/dataReceive"}
+
+
+def test_a_heartbeat_that_cannot_be_said_is_parked_with_the_reason(bench: Bench) -> None:
+    receipt = bench.client.heartbeat({"status": "fine"})
+    assert receipt.outcome == "parked" and "status (status): 'fine'" in receipt.message
+
+
 def test_https_is_spoken_and_an_unknown_authority_is_refused(tmp_path: Path) -> None:
     certificate = golden.self_signed_certificate(tmp_path)
     listener = golden.Listener(tls_files=certificate)

@@ -133,8 +133,10 @@ def self_signed_certificate(folder: Path) -> tuple[Path, Path]:
     return folder / "tls.crt", folder / "tls.key"
 
 
-def client_for(listener: Listener, *, clock: Clock | None = None, ca_file: str | None = None) -> HttpRegulator:
-    return _client(listener.url, clock or FixedClock(), ca_file)
+def client_for(
+    listener: Listener, *, clock: Clock | None = None, ca_file: str | None = None, suffix: str = ""
+) -> HttpRegulator:
+    return _client(listener.url + suffix, clock or FixedClock(), ca_file)
 
 
 def offline_client() -> HttpRegulator:

@@ -115,12 +115,16 @@ class HttpRegulator:
             return receipt
 
     def heartbeat(self, status: dict[str, Any]) -> Receipt:
-        """One heartBeat; Receipt.data carries the parsed answer (server_time_ms, strategy_version, …)."""
+        """One heartBeat; Receipt.data carries the parsed answer (server_time_ms, strategy_version, …).
+
+        status: records.SiteStatus; its own status may also be the text "1" or "0", as codes are elsewhere.
+        """
         op = self._profile.ops["heartBeat"]
+        record = {"status": 1, **status, "send_time_ms": self._clock.wall_ms()}
+        if record["status"] in ("0", "1"):
+            record["status"] = int(record["status"])
         with self._lock:
-            return self._upload(
-                op, [{"status": 1, **status, "send_time_ms": self._clock.wall_ms()}], self._new_req_id()
-            )
+            return self._upload(op, [record], self._new_req_id())
 
     def send_master(self) -> Receipt:
         """Send enterprise, barriers and cameras in that order; accepted, or the receipt of what was not taken."""

@@ -58,7 +58,8 @@ class Transport:
         if profile.responses_signed and platform_key is None:
             raise ValueError(f"profile {profile.id} has signed responses: the platform's public key is needed")
         self._profile, self._private_key, self._platform_key = profile, private_key, platform_key
-        self._root = base_url.rstrip("/") + profile.base_path
+        # The address is given with or without the profile's path; both are common in the papers that come with it.
+        self._root = base_url.rstrip("/").removesuffix(profile.base_path.rstrip("/")) + profile.base_path
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy and no netrc from the environment: the line is a dedicated one
         self._session.verify = ca_file or True
