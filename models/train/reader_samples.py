@@ -171,6 +171,10 @@ class ReaderSamples:
             picture = wear.defocus(picture, rng, 0.5 + width_px / 110)
         return wear.jpeg(picture, rng) if rng.random() < 0.4 * strength else picture
 
+    def _miss(self, usual: float) -> float:
+        """How far off the corners are: mostly `usual`, one time in five twice as far, as detectors err."""
+        return usual * (2.0 if self._rng.random() < 0.2 else 1.0)
+
     def _grey(self, picture: np.ndarray, kind: int, chance: float) -> tuple[np.ndarray, int]:
         """With this chance the picture of an infra-red camera, from which no colour can be told."""
         if self._rng.random() >= chance:
@@ -205,7 +209,7 @@ class ReaderSamples:
             )
             wide *= scale
         picture = self._camera(picture, wide, strength=0.6)
-        flat = rectify_plate(picture, jittered(corners, rng, 0.07), rows)
+        flat = rectify_plate(picture, jittered(corners, rng, self._miss(0.07)), rows)
         if rng.random() < 0.8:
             flat = wear.tone(flat, rng, night=0.06)
         flat, kind = self._grey(flat, kind, 0.06)
@@ -247,7 +251,7 @@ class ReaderSamples:
         width = float(np.exp(rng.uniform(np.log(52 if not calm else 70), np.log(230))))
         view, corners = plate_in_view(plate, rng, self._backgrounds, width)
         view = self._camera(view, width, strength=0.5 if calm else 1.0)
-        flat = rectify_plate(view, jittered(corners, rng, 0.035 if calm else 0.06), rows_of(kind))
+        flat = rectify_plate(view, jittered(corners, rng, 0.035 if calm else self._miss(0.06)), rows_of(kind))
         flat = wear.tone(flat, rng, night=0.0 if calm else 0.12)
         flat, type_number = self._grey(flat, type_index(kind), 0.0 if calm else 0.06)
         return Sample(flat, plain_text(text), type_number)

@@ -2,7 +2,8 @@
 
 Model: float32 (1, h, w, 3), BGR, 0-1 -> float32 (1, h/8, w/8, 10): logits of a one-row and a two-row plate, then
 x and y of the corners TL, TR, BR, BL in units of CORNER_UNIT_PX from the cell's centre. Whole frames are brought to
-640 x 384 with grey bars (letterbox), the closer look to 160 x 96 with the plate about CLOSE_WIDTH_PX wide.
+640 x 384 with grey bars (letterbox), the closer look to 160 x 96 with the plate about CLOSE_WIDTH_PX wide. Where that
+finds nothing convincing, the frame is looked at again at a half and a quarter of the size, for plates that fill it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ import numpy as np
 from .runtime import TfliteModel
 
 WHOLE_HEIGHT_PX, WHOLE_WIDTH_PX = 384, 640
+SMALLER = (2, 4)
+"""Divisors of the whole frame's size for the further looks; at a quarter a plate as wide as the frame is 160 px."""
+CONVINCING = 0.6
+"""Confidence from which no further look is taken."""
 CLOSE_HEIGHT_PX, CLOSE_WIDTH_FRAME_PX = 96, 160
 CLOSE_WIDTH_PX = 84.0
 STRIDE = 8
@@ -37,6 +42,12 @@ class Detection:
     @property
     def width_px(self) -> float:
         return float(np.linalg.norm(self.corners[1] - self.corners[0]))
+
+
+def _is_same(one: Detection, other: Detection) -> bool:
+    """Both mean the same plate: their centres are nearer than 0.4 of the wider one."""
+    apart = np.linalg.norm(one.corners.mean(axis=0) - other.corners.mean(axis=0))
+    return bool(apart <= 0.4 * max(one.width_px, other.width_px))
 
 
 def letterboxed(frame: np.ndarray, height: int, width: int) -> tuple[np.ndarray, float, tuple[int, int]]:
@@ -65,11 +76,7 @@ def decoded(output: np.ndarray, least: float) -> list[Detection]:
         centre = np.float32(((x + 0.5) * STRIDE, (y + 0.5) * STRIDE))
         corners = centre + output[y, x, 2:10].reshape(4, 2) * CORNER_UNIT_PX
         new = Detection(corners.astype(np.float32), 1 + int(heat[y, x].argmax()), float(best[y, x]))
-        middle = new.corners.mean(axis=0)
-        if all(
-            np.linalg.norm(middle - other.corners.mean(axis=0)) > 0.4 * max(other.width_px, new.width_px)
-            for other in found
-        ):
+        if not any(_is_same(new, other) for other in found):
             found.append(new)
         if len(found) == MOST_PLATES:
             break
@@ -86,28 +93,33 @@ def _is_plate_shaped(corners: np.ndarray) -> bool:
 
 
 class PlateDetector:
-    """Two interpreters of one model file, for the two looks. Not for two threads at once.
+    """Interpreters of one model file, one for each size. Not for two threads at once.
 
     model: plate-detector.tflite. least: smallest confidence of the second look, 0.0-1.0. Raises ModelUnusable.
     """
 
     def __init__(self, model: Path, *, least: float, threads: int = 1) -> None:
         self._least = least
-        self._whole = TfliteModel(model, input_shape=(1, WHOLE_HEIGHT_PX, WHOLE_WIDTH_PX, 3), threads=threads)
+        sizes = [(WHOLE_HEIGHT_PX // n, WHOLE_WIDTH_PX // n) for n in (1, *SMALLER)]
+        self._looks = [TfliteModel(model, input_shape=(1, h, w, 3), threads=threads) for h, w in sizes]
         close = (1, CLOSE_HEIGHT_PX, CLOSE_WIDTH_FRAME_PX, 3)
         self._close = TfliteModel(model, input_shape=close, threads=threads)
 
     def detect(self, frame_bgr: np.ndarray) -> list[Detection]:
         """Plates in px of the frame, most confident first. frame_bgr: uint8 (h, w, 3)."""
-        boxed, scale, (x, y) = letterboxed(frame_bgr, WHOLE_HEIGHT_PX, WHOLE_WIDTH_PX)
-        output = self._whole.run(boxed[None].astype(np.float32) / 255.0)[0][0]
-        found = []
-        for rough in decoded(output, self._least * FIRST_LOOK_RATIO):
-            corners = (rough.corners - np.float32((x, y))) / scale
-            exact = self._looked_closer(frame_bgr, Detection(corners, rough.rows, rough.confidence))
-            if exact is not None:
-                found.append(exact)
-        return sorted(found, key=lambda detection: -detection.confidence)
+        found: list[Detection] = []
+        for look in self._looks:
+            _, height, width, _ = look.input_shape
+            boxed, scale, (x, y) = letterboxed(frame_bgr, height, width)
+            output = look.run(boxed[None].astype(np.float32) / 255.0)[0][0]
+            for rough in decoded(output, self._least * FIRST_LOOK_RATIO):
+                corners = (rough.corners - np.float32((x, y))) / scale
+                exact = self._looked_closer(frame_bgr, Detection(corners, rough.rows, rough.confidence))
+                if exact is not None and not any(_is_same(exact, other) for other in found):
+                    found.append(exact)
+            if any(detection.confidence >= CONVINCING for detection in found):
+                break
+        return sorted(found, key=lambda detection: -detection.confidence)[:MOST_PLATES]
 
     def _looked_closer(self, frame: np.ndarray, rough: Detection) -> Detection | None:
         """The same plate with better corners; None when the closer look does not confirm it."""
