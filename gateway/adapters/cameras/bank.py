@@ -18,14 +18,14 @@ from typing import Any
 from gateway.adapters.cameras.capture import CaptureSettings, CaptureState, capture_main
 from gateway.services.ports import CameraHealth, Frame
 
-ONLINE_WITHIN_MS = 3000
-"""A camera whose newest packet is older is not online, whatever its socket says."""
+BEAT_AGE_S = 1.0
+"""What the owner knows of the newest packet may be this old."""
 HANG_S = 12.0
 """Without a sign of life for this long, the process is killed: three times the timeout of a native call."""
 MAX_WAIT_S = 15.0
 """A burst never waits longer for its window to pass: the ring would have forgotten the beginning."""
-ANSWER_S = 4.0
-"""Decoding of a full window takes well under a second; later the caller has more use for nothing than for pictures."""
+ANSWER_S = 8.0
+"""Decoding of a full window takes 0.2-0.5 s on an idle core; this is for a machine that is busy with much else."""
 MAX_BACKOFF_S = 8.0
 STEADY_S = 30.0
 """A process that lived this long starts the backoff anew."""
@@ -57,7 +57,7 @@ class CameraBank:
         """Frames that arrived in [from_ms, until_ms], oldest first, at most max_frames (24) evenly chosen.
 
         Waits until until_ms has passed (at most 15 s). Empty for an unknown, dead, refused or corrupt stream, for a
-        window older than the ring (12 s), or when the capture process does not answer within 4 s; never raises.
+        window older than the ring (12 s), or when the capture process does not answer within 8 s; never raises.
         """
         owner = self._owners.get(camera)
         if owner is None or max_frames <= 0 or until_ms < from_ms:
@@ -136,7 +136,7 @@ class _Owner(threading.Thread):
             return CameraHealth(False, None, reconnects=self._reconnects(), last_error=self._own_error or "starting")
         age_ms = None if state.newest_mono_s is None else max(0, round((time.monotonic() - state.newest_mono_s) * 1000))
         return CameraHealth(
-            is_online=age_ms is not None and age_ms <= ONLINE_WITHIN_MS + 1000,  # a beat is up to 1 s old
+            is_online=age_ms is not None and age_ms <= 1000 * (self._settings.online_within_s + BEAT_AGE_S),
             newest_frame_age_ms=age_ms,
             width_px=state.width_px,
             height_px=state.height_px,

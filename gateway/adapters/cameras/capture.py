@@ -11,6 +11,7 @@ Messages on the pipe, owner to capture: ("burst", id, from_ms, until_ms, max_fra
 from __future__ import annotations
 
 import ctypes
+import io
 import os
 import signal
 import threading
@@ -20,8 +21,8 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
 import av
-import cv2
 import numpy as np
+from PIL import Image
 
 from gateway.adapters.cameras.ring import Packet, PacketRing, evenly
 
@@ -45,13 +46,15 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class CaptureSettings:
-    """Timeouts of the native calls, length of the ring, and how long a picture may stay the same."""
+    """Timeouts of the native calls, length of the ring, how long a picture may stay the same, and the age of the newest
+    packet from which the camera counts as offline, whatever its socket says."""
 
     open_timeout_s: float = 4.0
     read_timeout_s: float = 4.0
     ring_s: float = 12.0
     frozen_after_s: float = 5.0
     max_backoff_s: float = 4.0
+    online_within_s: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -195,9 +198,10 @@ class Capture:
         self._judge_motion(frame, packet.mono_s)
         width_px = min(CONSOLE_WIDTH_PX, frame.width)
         height_px = frame.height * width_px // frame.width // 2 * 2
-        image = frame.reformat(width=width_px, height=height_px, format="bgr24").to_ndarray()
-        _, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])
-        return jpeg.tobytes(), packet.at_ms
+        image = frame.reformat(width=width_px, height=height_px, format="rgb24").to_ndarray()
+        jpeg = io.BytesIO()
+        Image.fromarray(image).save(jpeg, "JPEG", quality=80)
+        return jpeg.getvalue(), packet.at_ms
 
     def _decode(self, packets: Sequence[Packet]) -> Iterator[tuple[int, av.VideoFrame]]:
         """(index of the packet, picture) in display order.
@@ -255,7 +259,6 @@ def capture_main(pipe: Connection, url: str, settings: CaptureSettings, owner_pi
     if os.getppid() != owner_pid:
         return
     av.logging.set_level(av.logging.PANIC)
-    cv2.setNumThreads(1)
     capture = Capture(url, settings)
     threading.Thread(target=capture.demux, name="demux", daemon=True).start()
     try:
