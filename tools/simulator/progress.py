@@ -39,12 +39,13 @@ class PassLines:
             await asyncio.sleep(LOOK_S)
 
     def _tell(self, p: dict[str, Any]) -> None:
+        is_new = p["pass_id"] not in self._known
         before = self._known.get(p["pass_id"], ("", "", ""))
         now = (p["verdict"], p["end"], p["upload"])
         self._known[p["pass_id"]] = now
         plate = p["plate"] or ("未识别 unread" if p["verdict"] else "…")
         who = f"{'进' if p['direction'] == 'in' else '出'} {p['lane']} {plate:<9}"
-        if not any(before) and p["pass_id"] and not any(now):
+        if is_new:
             self._say(f"{who} 到达 arrived")
         if now[0] != before[0]:
             self._say(f"{who} {VERDICTS.get(now[0], now[0])}: {p['reason_zh']} {p['reason_en']}")
