@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import uplink_golden as golden
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.adapters.uplink.mapping import PhotoFolder, RecordRefused, decode_answer, encode, read_wire_time, wire_time
@@ -177,6 +177,7 @@ def test_photographs_outside_the_data_directory_or_too_large_are_refused() -> No
 
 
 @given(st.integers(min_value=1_000_000_000_000, max_value=4_000_000_000_000))
+@settings(deadline=None)
 def test_wire_times_are_china_time_cut_to_the_second(at_ms: int) -> None:
     assert read_wire_time(wire_time(at_ms)) == at_ms // 1000 * 1000
 
