@@ -76,9 +76,10 @@ class Journal:
         self.last_boot = None
         self.last_seq = 0
         self._last_kind = None
+        self._newest = 0  # boot count of the newest segment, should the boot file be lost
         self._scan()
         before = _read_json(folder + "/boot")
-        self.count = before.get("count", 0) + 1
+        self.count = max(before.get("count", 0), self._newest) + 1
         self.cycles = before.get("cycles", 0)
         self.boot = "%04x%04x" % (self.count & 0xFFFF, random_16 & 0xFFFF)
         self.unclean = self._how_it_ended(before)
@@ -100,6 +101,7 @@ class Journal:
         self._acked_seq = acked.get("seq", 0)
         for name in sorted(os.listdir(self._folder)):
             if name[-4:] == ".log":
+                self._newest = max(self._newest, int(name.split("-")[0]))
                 self._scan_segment(self._folder + "/" + name)
         if self._acked_boot is not None and not any(s.boot == self._acked_boot for s in self._segments):
             self._acked_boot = None  # its segments are gone: everything still here came after it

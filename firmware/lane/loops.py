@@ -44,6 +44,7 @@ class Lane:
         self.open_for = 0  # the pass that the arm was last raised for; 0: nobody's
         self.is_tailgate = False
         self.is_forced = False
+        self._is_by_camera = False
         self.last_pass = 0
         self._evidence = bytearray(17)
         self._exit_seen = False
@@ -104,6 +105,8 @@ class Lane:
     def open_by_camera(self, now, alias, command):
         """A pass for a vehicle that only the camera saw."""
         self._open(self._ring.put("arrival.camera", now, SELF, alias, command), ARRIVED)
+        self._is_by_camera = True  # the arrival loop cannot say when it leaves
+        self._busy_at = now
 
     def forced(self):
         """The arm was moved or knocked off by something else than this board."""
@@ -126,12 +129,15 @@ class Lane:
             return
         if self.phase == CROSSING:
             self._step_crossing(now)
+        elif self._is_by_camera:
+            if diff(now, self._busy_at) >= ABANDONED_MS:
+                self._end(now, "abandoned")
         elif self._is_gone(now):
             self._leave(now)
 
     def _edges(self, now):
         inputs = self._in
-        if inputs.rose[ARRIVAL]:
+        if inputs.rose[ARRIVAL] and not inputs.noisy[ARRIVAL]:
             self._arrive(now)
         if inputs.fell[ARRIVAL]:
             self._arrival_off_at = now
@@ -332,6 +338,7 @@ class Lane:
         self.by = None
         self.is_tailgate = False
         self.is_forced = False
+        self._is_by_camera = False
         self._evidence[0] = 0
         self._exit_seen = False
         self._exit_cleared = False

