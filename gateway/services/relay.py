@@ -19,6 +19,7 @@ from typing import Any, Final
 import structlog
 
 from gateway.services.ports import Clock, Condition, Outbox, OutboxRow, Receipt, Regulator
+from gateway.services.walk import reach
 
 log = structlog.get_logger(__name__)
 
@@ -201,11 +202,13 @@ class Relay:
             self._skip_until_mono_s[row.id] = started_mono_s + self._settings.retry_waits_s[0]
             raise
         self._counts["sent"] += 1
+        reach("upload.begun", row.key)
         try:
             receipt = self._regulator.send(row)
         except Exception as error:  # a row that breaks the client must not stop the rows behind it
             self._note_unexpected("send", error)
             receipt = Receipt("retry", 0, f"{type(error).__name__}: {error}")
+        reach("upload.answered", row.key)
         took_s = self._clock.mono_s() - started_mono_s
         if row.is_backfill:
             duty_pause_s = took_s * (1 / self._settings.backfill_duty - 1)
