@@ -29,6 +29,7 @@ from gateway.adapters.store.connection import LedgerFile
 from gateway.services.walk import POINTS
 from tools.simulator.report import load_run, moves_without_entry, summarise, unfinished
 from tools.simulator.site import Site
+from tools.simulator.site_files import LANES
 
 PARTS = ("gateway", "broker", "g1-b01", "g1-b02", "C01-H", "C02-H", "regulator")
 PER_POINT = ("gateway", "broker", "lane", "camera", "regulator")
@@ -36,6 +37,7 @@ BETWEEN_S = (1.0, 8.0)
 HEALTHY_WITHIN_S = 120.0
 DRAIN_WITHIN_S = 240.0
 POINT_WITHIN_S = 120.0
+GUARD_SCALE = 0.3  # of the 3 to 20 s a guard takes: more passes for the same time
 
 say = Console(stderr=True)
 
@@ -96,7 +98,9 @@ async def running_site(seed: int) -> AsyncIterator[Site]:
             say.print("preparing the site 准备现场 ...")
             await site.start()
             await site.wait_healthy()
-            guard = asyncio.create_task(site.guard(scale=0.3).run())
+            watchman = Guard(site.console_url, site.cast, {lane.id: lane.direction for lane in LANES}, seed=seed,
+                             truck_at=site.plant.truck_at, scale=GUARD_SCALE)  # fmt: skip
+            guard = asyncio.create_task(watchman.run())
             await site.start_traffic()
             yield site
         finally:
