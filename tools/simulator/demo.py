@@ -25,13 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from tools.simulator.cast import CAST_FILE, CastRefused, load_cast
-from tools.simulator.guard import Answered, Guard
+from tools.simulator.guard import Answered
 from tools.simulator.plant_client import PlantUnavailable
 from tools.simulator.processes import ProgramFailed
 from tools.simulator.progress import PassLines
 from tools.simulator.report import Run, load_run, summarise, unfinished
 from tools.simulator.site import ROOT, Site, SiteRefused
-from tools.simulator.site_files import LANES
 
 RUNS_KEPT = 3
 FINISH_S = 60.0  # from the last truck's leaving to its record at the regulator
@@ -89,10 +88,7 @@ class Demo:
             web_port=given.web_port or (None if given.headless else _port(WEB_PORT)), on_change=self._program_changed,
             clip_cache=base / "clips",
         )  # fmt: skip
-        self.guard = Guard(
-            self.site.console_url, self.cast, {lane.id: lane.direction for lane in LANES}, seed=self.seed,
-            truck_at=self.site.plant.truck_at, scale=given.guard_scale, on_answer=self._guard_answered,
-        )  # fmt: skip
+        self.guard = self.site.guard(scale=given.guard_scale, on_answer=self._guard_answered)
         self.stopping = asyncio.Event()
         self._is_up = False
 

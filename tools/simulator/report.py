@@ -16,7 +16,8 @@ from typing import Any
 from tools.simulator.cast import Cast
 from tools.simulator.truth import read_truth
 
-MATCH_MS = 8_000  # a pass and a truck's arrival are the same if they lie this close (the lane's clock is an estimate)
+EARLY_MS = 8_000  # a pass may be dated this long before its truck's arrival (the lane's clock is an estimate)
+LATE_MS = 8_000  # and this long after it, or as long as the truck was there: a restarted lane names it anew
 RAISE_BEFORE_MS = 15_000  # a raise command this long before the arm moved is still its cause
 NEAR_CLOSED_DEG = 2.0
 
@@ -34,6 +35,7 @@ class TrueVisit:
     behaviour: str
     edge_at_ms: int | None = None
     how: str = ""
+    left_at_ms: int | None = None
 
 
 @dataclass
@@ -79,7 +81,7 @@ def true_visits(truth: Iterable[dict[str, Any]]) -> list[TrueVisit]:
         if visit and line["kind"] == "loop.on" and line["loop"] == "arrival" and visit.edge_at_ms is None:
             visit.edge_at_ms = line["at_ms"]
         if visit and line["kind"] == "truck.leaves":
-            visit.how = line["how"]
+            visit.how, visit.left_at_ms = line["how"], line["at_ms"]
     return list(visits.values())
 
 
@@ -125,12 +127,16 @@ def load_run(truth_file: Path, ledger: Path, regulator: Path) -> Run:
 
 
 def match(visits: list[TrueVisit], passes: list[LedgerPass]) -> dict[int, LedgerPass]:
-    """The pass of each visit: same lane, nearest in time, each pass once; nearest pairs first."""
-    pairs = sorted(
-        (abs(v.edge_at_ms - p.arrived_at_ms), v.visit, p.pass_id)
-        for v in visits if v.edge_at_ms is not None
-        for p in passes if p.lane == v.lane and abs(v.edge_at_ms - p.arrived_at_ms) <= MATCH_MS
-    )  # fmt: skip
+    """The pass of each visit: same lane, while the truck was there, each pass once; nearest pairs first."""
+    pairs = []
+    for v in visits:
+        for p in passes:
+            if v.edge_at_ms is None or p.lane != v.lane:
+                continue
+            latest_ms = max(v.edge_at_ms + LATE_MS, v.left_at_ms or 0)
+            if v.edge_at_ms - EARLY_MS <= p.arrived_at_ms <= latest_ms:
+                pairs.append((abs(v.edge_at_ms - p.arrived_at_ms), v.visit, p.pass_id))
+    pairs.sort()
     by_id = {p.pass_id: p for p in passes}
     found: dict[int, LedgerPass] = {}
     taken: set[str] = set()

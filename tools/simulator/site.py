@@ -21,6 +21,7 @@ from typing import Any
 
 from tools.simulator.cast import Cast, load_cast
 from tools.simulator.clip_work import ClipsFailed, approach_s, prepare_clips
+from tools.simulator.guard import Answered, Guard
 from tools.simulator.plant_client import PlantClient, PlantUnavailable
 from tools.simulator.processes import Meter, Program, ProgramFailed, Supervised
 from tools.simulator.site_files import LANES, Ports, SiteFolder, cameras, write_site
@@ -155,6 +156,12 @@ class Site:
 
     async def stop_traffic(self) -> None:
         await self.plant.ask("stop_traffic")
+
+    def guard(self, *, scale: float = 1.0, on_answer: Callable[[Answered], None] = lambda answered: None) -> Guard:
+        """The guard of this site, not yet at work: `run()` him. scale: factor on the 3 to 20 s he takes."""
+        directions = {lane.id: lane.direction for lane in LANES}
+        return Guard(self.console_url, self.cast, directions, seed=self.seed, truck_at=self.plant.truck_at,
+                     scale=scale, on_answer=on_answer)  # fmt: skip
 
     # ------------------------------------------------------------ health
 
