@@ -27,6 +27,7 @@ from rich.console import Console
 from gateway.adapters.store.check import findings
 from gateway.adapters.store.connection import LedgerFile
 from gateway.services.walk import POINTS
+from tools.simulator.guard import Guard
 from tools.simulator.report import load_run, moves_without_entry, summarise, unfinished
 from tools.simulator.site import Site
 from tools.simulator.site_files import LANES
