@@ -161,6 +161,18 @@ def test_refused_driver_reads_the_sign_and_reverses_out():
     assert "crossing.started" not in kinds(truth)
 
 
+def test_driver_does_not_take_a_refusal_with_another_plate_for_his_own():
+    world, _ = lane()
+    world.sign.write(line_frame(1, "云D15R70") + line_frame(2, "国四 禁止通行"))
+    visitor = put(world, "semi", -16.0)
+    visitor.facts["plate"] = "云D8G271"
+    run(world, 20)
+    assert visitor.driver.state == "wait"
+    world.sign.write(line_frame(1, "云D8G271"))
+    run(world, 4)
+    assert visitor.driver.state == "reverse"
+
+
 def test_driver_who_changes_his_mind_backs_out_of_an_opening_arm():
     world, truth = lane()
     put(world, "rigid", -16.0, behaviour=BACKS_OUT)

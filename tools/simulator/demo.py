@@ -86,7 +86,7 @@ class Demo:
         self.site = Site(
             folder, seed=self.seed, passes=given.passes if given.headless else 0, cast=self.cast,
             web_port=given.web_port or (None if given.headless else _port(WEB_PORT)), on_change=self._program_changed,
-            clip_cache=base / "clips",
+            clip_cache=given.clips or base / "clips",
         )  # fmt: skip
         self.guard = self.site.guard(scale=given.guard_scale, on_answer=self._guard_answered)
         self.stopping = asyncio.Event()
@@ -221,6 +221,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--web-port", type=int, help=f"port of the console (default {WEB_PORT}, or a free one)")
     parser.add_argument("--cast", type=Path, default=CAST_FILE, help="the cast, a TOML file")
     parser.add_argument("--dir", type=Path, default=ROOT / "demo-data", help="where the site and its pictures are kept")
+    parser.add_argument("--clips", type=Path, help="cache of the rendered pictures (default: clips in --dir)")
     given = parser.parse_args(argv)
     if given.passes < 1:
         parser.error(f"--passes {given.passes}; allowed: 1 or more")

@@ -6,11 +6,14 @@ colour, 00, GBK bytes), 21h cancels the lines of a bit mask. A frame with a wron
 
 from __future__ import annotations
 
+import re
+
 SET_LINE, CANCEL = 0x27, 0x21
 LINES = 4
 HEADER_BYTES, TAIL_BYTES = 8, 3
 MAX_PENDING_BYTES = 4096
 REFUSAL_WORDS = ("禁止", "禁行", "拒绝", "倒车", "不得通行")
+_PLATE = re.compile(r"[\u4e00-\u9fff][A-Z][A-Z0-9]{5,6}")
 PERMISSION_WORDS = ("准许", "请通行", "放行", "欢迎", "一路平安")
 
 
@@ -78,6 +81,10 @@ class Sign:
     def shows_refusal(self) -> bool:
         text = self.text
         return any(word in text for word in REFUSAL_WORDS) and not any(word in text for word in PERMISSION_WORDS)
+
+    def refuses(self, plate: str) -> bool:
+        """A refusal that the driver of this plate takes to be his: it names his plate, or none."""
+        return self.shows_refusal and (plate in self.text or not _PLATE.search(self.text))
 
 
 def line_frame(line: int, text: str, serial: int = 1) -> bytes:

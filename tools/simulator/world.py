@@ -21,6 +21,7 @@ STEP_MS = 5
 # what the link to the simulated board and a busy bench machine may add before it counts as a violation.
 REACTION_ALLOWED_MS = 50 + 250
 TRAVEL_TOLERANCE_MS = 300
+DOUBTS_S = 20.0
 
 INPUT_ROLES = (
     "loop_arrival", "loop_under_arm", "loop_exit", "beam", "edge", "radar", "limit_open", "limit_closed", "button_raise",
@@ -123,15 +124,15 @@ class LaneWorld:
 
     def _move_vehicles(self, dt_s: float) -> None:
         falling = bool(self.outputs["close"] and not self.outputs["open"] and self.arm.angle_deg > 0)
-        refused = self.sign.shows_refusal
         leader: Driver | None = None
         for visitor in self.visitors:
             driver = visitor.driver
             near = leader is not None and leader.rear_m < drivers.LEADER_FORGOTTEN_M and not leader.is_gone
-            driver.step(
-                dt_s,
-                Sight(self.arm.angle_deg, falling, refused, leader.rear_m if near and leader is not None else None),
-            )
+            refused = self.sign.refuses(str(visitor.facts.get("plate", "")))
+            if driver.waited_s > DOUBTS_S:  # somebody else's plate stands there and nothing happens: it must mean him
+                refused = self.sign.shows_refusal
+            leader_m = leader.rear_m if near and leader is not None else None
+            driver.step(dt_s, Sight(self.arm.angle_deg, falling, refused, leader_m))
             self._note_crossing(visitor)
             leader = driver
         for visitor in [v for v in self.visitors if v.driver.is_gone]:
