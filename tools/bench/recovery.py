@@ -15,7 +15,7 @@ import random
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,7 +60,8 @@ def measure(kills: int, seed: int, as_json: bool) -> int:
 @pytest.mark.requirement("S0-57", "S0-80", "X-01")
 def measure_points(points: tuple[str, ...], seed: int, as_json: bool) -> int:
     """At each named point of the walk, with a pass open: kill each kind of part in turn, the gateway at that very line."""
-    return _print(asyncio.run(kills_at_points(points, PER_POINT, seed)), as_json)
+    plan = [(point, part) for point in points for part in PER_POINT]
+    return _print(asyncio.run(kills_at_points(plan, seed)), as_json)
 
 
 async def _random_kills(kills: int, seed: int) -> dict[str, Any]:
@@ -75,16 +76,15 @@ async def _random_kills(kills: int, seed: int) -> dict[str, Any]:
         return await _judge(site, done, seed)
 
 
-async def kills_at_points(points: tuple[str, ...], parts: tuple[str, ...], seed: int) -> dict[str, Any]:
-    """The figures of one kill per point and part. Raises ValueError for a point the walk does not have."""
-    if unknown := sorted(set(points) - set(POINTS)):
+async def kills_at_points(plan: Sequence[tuple[str, str]], seed: int) -> dict[str, Any]:
+    """The figures of one kill per (point, part). Raises ValueError for a point the walk does not have."""
+    if unknown := sorted({point for point, _ in plan} - set(POINTS)):
         raise ValueError(f"point {unknown[0]!r}: allowed are {', '.join(POINTS)}")
     done: list[Kill] = []
     async with running_site(seed) as site:
-        for point in points:
-            for part in parts:
-                done.append(await _kill_at(site, point, part))
-                say.print(f"{point}: killed {done[-1].part}, all well again after {done[-1].recovery_s} s")
+        for n, (point, part) in enumerate(plan, 1):
+            done.append(await _kill_at(site, point, part))
+            say.print(f"kill {n}/{len(plan)} at {point}: {done[-1].part}, all well again after {done[-1].recovery_s} s")
         return await _judge(site, done, seed)
 
 
