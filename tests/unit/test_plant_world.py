@@ -210,6 +210,12 @@ def test_pressed_button_lets_go_by_itself():
     assert world.inputs["button_raise"] == 0
 
 
+def test_a_reason_that_says_not_let_through_is_still_a_refusal():
+    sign = Sign()
+    sign.write(line_frame(1, "贵F5T183") + line_frame(2, "禁止通行") + line_frame(3, "未登记，不予放行"))
+    assert sign.refuses("贵F5T183") and not sign.refuses("云D8G271")
+
+
 def test_sign_card_keeps_lines_until_cancelled_and_drops_a_damaged_frame():
     sign = Sign()
     sign.write(b"\x00\xaa" + line_frame(1, "云D8G271") + line_frame(2, "准许通行"))

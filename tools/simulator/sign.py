@@ -14,7 +14,7 @@ HEADER_BYTES, TAIL_BYTES = 8, 3
 MAX_PENDING_BYTES = 4096
 REFUSAL_WORDS = ("禁止", "禁行", "拒绝", "倒车", "不得通行")
 _PLATE = re.compile(r"[\u4e00-\u9fff][A-Z][A-Z0-9]{5,6}")
-PERMISSION_WORDS = ("准许", "请通行", "放行", "欢迎", "一路平安")
+PERMISSION_WORDS = ("准许", "请通行", "欢迎", "一路平安")
 
 
 def crc16(data: bytes) -> int:
