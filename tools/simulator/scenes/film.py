@@ -18,7 +18,7 @@ from tools.simulator.scenes.optics import Layer, Panel, Pinhole, Pose, over
 from tools.simulator.scenes.vehicle import Style, Vehicle
 from tools.simulator.scenes.yard import ARM_X, background, barrier
 
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
 """Raise it with every change of the pictures: clips on disk of another version are rendered anew."""
 
 APPROACH_FRAMES, WAIT_FRAMES, LEAVE_FRAMES, EMPTY_FRAMES = 20, 30, 26, 40
@@ -67,7 +67,7 @@ class Film:
         self.camera = Pinhole(view.eye, view.target, view.focal_px, (WIDTH_PX, HEIGHT_PX))
         self._half = self.camera.halved()
         self._backgrounds: dict[str, np.ndarray] = {}
-        self._grain: dict[float, list[np.ndarray]] = {}
+        self._grain: dict[float, list[tuple[np.ndarray, np.ndarray]]] = {}
 
     # ------------------------------------------------------------ phases
 
@@ -215,13 +215,14 @@ class Film:
             shape = (HEIGHT_PX + 64, WIDTH_PX + 64)
             plates = []
             for _ in range(NOISE_PLATES):
-                grain = rng.normal(0, light.noise, shape).astype(np.float32)
-                plates.append(cv2.merge([np.clip(grain, -127, 127).astype(np.int8)] * 3))
+                grain = np.clip(rng.normal(0, light.noise, shape), -127, 127).astype(np.int16)
+                brighter, darker = (np.maximum(sign * grain, 0).astype(np.uint8) for sign in (1, -1))
+                plates.append((cv2.merge([brighter] * 3), cv2.merge([darker] * 3)))
             self._grain[light.noise] = plates
-        plate = self._grain[light.noise][index % NOISE_PLATES]
         dy, dx = (index * 23) % 64, (index * 37) % 64
-        noise = plate[dy : dy + HEIGHT_PX, dx : dx + WIDTH_PX]
-        return cv2.add(picture, noise, dtype=cv2.CV_8U)
+        cut = (slice(dy, dy + HEIGHT_PX), slice(dx, dx + WIDTH_PX))
+        brighter, darker = self._grain[light.noise][index % NOISE_PLATES]
+        return cv2.subtract(cv2.add(picture, brighter[cut]), darker[cut])
 
 
 def _lay(image: np.ndarray, layer: Layer, smear: tuple[float, float], grow: int) -> None:

@@ -148,7 +148,9 @@ class Layer:
             drawn = cv2.multiply(drawn, cv2.merge([mask] * 4), scale=1 / 255)
         shade = np.multiply(panel.shade, light)
         if (shade != 1.0).any():
-            drawn = np.minimum(cv2.multiply(drawn, (*shade, 1.0)), drawn[:, :, 3:])
+            drawn = cv2.multiply(drawn, (*shade, 1.0))
+            if shade.max() > 1.0:  # a colour never exceeds its alpha
+                drawn = cv2.min(drawn, cv2.merge([drawn[:, :, 3]] * 4))
         part = self.image[top:bottom, left:right]
         part[:] = over(part, drawn)
         self._touch(box)
