@@ -33,6 +33,7 @@ from tools.simulator.report import Run, load_run, summarise, unfinished
 from tools.simulator.site import ROOT, Site, SiteRefused
 
 RUNS_KEPT = 3
+HEALTHY_S = 180.0  # every program up and every link standing; a small machine takes its time
 FINISH_S = 60.0  # from the last truck's leaving to its record at the regulator
 STALL_S = 400.0  # no truck came or left for so long: something hangs
 WEB_PORT = 8080
@@ -43,14 +44,21 @@ class Speaker:
 
     def __init__(self) -> None:
         self.began_s = time.monotonic()
+        self._clips = (-1, -1)
 
     def say(self, text: str) -> None:
         print(f"[{time.monotonic() - self.began_s:6.1f} s] {text}", file=sys.stderr, flush=True)
 
     def clips(self, done: int, total: int, name: str) -> None:
-        if total:
-            end = "\n" if done == total else ""
-            print(f"\r  画面 clips {done}/{total} {name:<40}", end=end, file=sys.stderr, flush=True)
+        """Progress of the rendering: one line that is written over, or a line now and then where nobody watches."""
+        if not total or (done, total) == self._clips:
+            return
+        text = f"画面 clips {done}/{total} {name:<36}"
+        if sys.stderr.isatty():
+            print(f"\r  {text}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+        elif done % 10 == 0 or done == total:
+            self.say(f"  {text}".rstrip())
+        self._clips = (done, total)
 
 
 def _run_folder(base: Path, seed: int) -> Path:
@@ -116,7 +124,7 @@ class Demo:
         guard = lines = None
         try:
             await site.start()
-            await site.wait_healthy()
+            await site.wait_healthy(HEALTHY_S)
             self._is_up = True
             say(f"站点就绪 the site is ready after {time.monotonic() - began_s:.1f} s")
             say(f"控制台 console {site.console_url}  监管平台 regulator {site.regulator_url}")

@@ -38,9 +38,15 @@ class Program:
 
 @dataclass
 class Usage:
-    """What one group used. cpu_s: seconds since the start, dead processes included; rss: now and the highest seen."""
+    """What one group used. cpu_s: seconds since the start, dead processes included.
+
+    rss_mib: sum over the processes, now and the highest seen; counts shared pages once per process. pss_mib: counts
+    each page once, so it is what the group really needs.
+    """
 
     cpu_s: float = 0.0
+    pss_mib: float = 0.0
+    peak_pss_mib: float = 0.0
     rss_mib: float = 0.0
     peak_rss_mib: float = 0.0
     processes: int = 0
@@ -68,6 +74,17 @@ def _live_processes() -> list[tuple[int, int, list[str]]]:
                 if fields[0] not in "ZX":
                     found.append((int(folder.name), int(fields[2]), fields))
     return found
+
+
+def _pss_mib(pid: int) -> float:
+    """Proportional set size; 0 for a process that has just ended."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return 0.0
 
 
 def _die_with_parent() -> None:
@@ -185,12 +202,14 @@ class Meter:
             self._cpu_s[(pid, started)] = (group, cpu_s)
             usage = now.setdefault(group, Usage())
             usage.rss_mib += rss
+            usage.pss_mib += _pss_mib(pid)
             usage.processes += 1
         for group, cpu_s in self._cpu_s.values():
             now.setdefault(group, Usage()).cpu_s += cpu_s
         for group, usage in now.items():
             before = self.usage.get(group)
             usage.peak_rss_mib = max(usage.rss_mib, before.peak_rss_mib if before else 0.0)
+            usage.peak_pss_mib = max(usage.pss_mib, before.peak_pss_mib if before else 0.0)
         self.usage = now
         return now
 

@@ -40,7 +40,10 @@ class TrueVisit:
 
 @dataclass
 class LedgerPass:
-    """One row of the gateway's pass table. plate: as the machine read it, "" unread, whatever a person typed later."""
+    """One row of the gateway's pass table.
+
+    plate, verdict, reason_code: the machine's own ("" unread), whatever a person typed or answered later.
+    """
 
     pass_id: str
     lane: str
@@ -106,10 +109,10 @@ def ledger_passes(ledger: Path) -> list[LedgerPass]:
     passes = []
     for row in _rows(ledger, sql):
         doc = json.loads(row["doc"])
-        read = json.loads(row["judged"])["identity"]["plate_no"] if row["judged"] else ""
+        judged = json.loads(row["judged"]) if row["judged"] else {"identity": {"plate_no": ""}, "verdict": {}}
         passes.append(LedgerPass(
-            row["pass_id"], row["lane"], row["arrived_at_ms"], row["state"], read, row["verdict"],
-            (doc.get("verdict") or {}).get("reason_code", ""), row["end_kind"], row["record_no"],
+            row["pass_id"], row["lane"], row["arrived_at_ms"], row["state"], judged["identity"]["plate_no"],
+            judged["verdict"].get("verdict", ""), judged["verdict"].get("reason_code", ""), row["end_kind"], row["record_no"],
             (doc.get("answer") or {}).get("decision", ""), row["verdict_at_ms"], row["upload"] or "",
         ))  # fmt: skip
     return passes

@@ -214,8 +214,10 @@ class Site:
 
     def usage(self) -> dict[str, dict[str, float]]:
         """CPU seconds and memory of "gateway" and "simulator", apart."""
-        return {group: {"cpu_s": round(u.cpu_s, 1), "rss_mib": round(u.rss_mib, 1), "peak_rss_mib": round(u.peak_rss_mib, 1)}
-                for group, u in self._meter.usage.items()}  # fmt: skip
+        return {
+            group: {name: round(value, 1) for name, value in vars(usage).items() if name != "processes"}
+            for group, usage in self._meter.usage.items()
+        }
 
     async def _measure(self) -> None:
         while True:
