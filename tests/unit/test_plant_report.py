@@ -107,6 +107,18 @@ def test_arm_that_rises_before_its_entry_or_without_one_is_a_violation():
     assert figures(run)["invariant_violations"] == 0
 
 
+def test_the_lanes_own_reverse_needs_no_entry_but_a_later_rise_from_half_way_does():
+    run = good_run()
+    down = {"at_ms": T + 30_000, "lane": "g1-b01", "kind": "arm.motion", "direction": "down", "cause": "close"}
+    run.truth += [
+        {**down, "angle_deg": 89.6},
+        {"at_ms": T + 31_000, "lane": "g1-b01", "kind": "arm.rests", "angle_deg": 60.0},
+    ]
+    up = {**down, "direction": "up", "cause": "open", "angle_deg": 60.0}
+    assert figures(replace(run, truth=[*run.truth, {**up, "at_ms": T + 31_200}]))["invariant_violations"] == 0
+    assert figures(replace(run, truth=[*run.truth, {**up, "at_ms": T + 40_000}]))["invariant_violations"] == 1
+
+
 def test_a_violation_of_the_plant_is_counted_with_its_words():
     run = good_run()
     run.truth.append(

@@ -19,7 +19,7 @@ from tools.simulator.truth import read_truth
 EARLY_MS = 8_000  # a pass may be dated this long before its truck's arrival (the lane's clock is an estimate)
 LATE_MS = 8_000  # and this long after it, or as long as the truck was there: a restarted lane names it anew
 RAISE_BEFORE_MS = 15_000  # a raise command this long before the arm moved is still its cause
-NEAR_CLOSED_DEG = 2.0
+REVERSE_MS = 1_000  # a rise this soon after sinking is the lane's own reverse
 
 
 @dataclass
@@ -200,25 +200,42 @@ def missed_expectations(run: Run, cast: Cast) -> list[dict[str, Any]]:
 
 
 def moves_without_entry(run: Run) -> list[str]:
-    """Arm raises from its closed end that no raise command (with an entry before it) and no movement entry explains."""
+    """Arm raises that no raise command (with an entry before it) and no movement entry explains.
+
+    A lane's own reverse (the arm was sinking a moment ago) is its safety's doing and needs no entry.
+    """
     entry_at = {e["seq"]: e["at_ms"] for e in run.entries}
+    sank_at: dict[str, int] = {}  # lane -> when its arm last stopped sinking
+    sinks: set[str] = set()
     sentences = []
     for line in run.truth:
-        if line["kind"] != "arm.motion" or line["direction"] != "up" or line["angle_deg"] > NEAR_CLOSED_DEG:
+        lane, at_ms = line["lane"], line["at_ms"]
+        if line["kind"] == "arm.rests" and lane in sinks:
+            sinks.remove(lane)
+            sank_at[lane] = at_ms
+        if line["kind"] != "arm.motion":
             continue
-        moved_at, lane = line["at_ms"], line["lane"]
-        ordered = any(
-            c["lane"] == lane and c["op"] in ("raise", "hold_open") and entry_at.get(c["entry_seq"], moved_at + 1) <= moved_at
-            and moved_at - RAISE_BEFORE_MS <= c["issued_at_ms"] <= moved_at
-            for c in run.commands
-        )  # fmt: skip
-        entered = any(
-            e["kind"] == "movement" and e["lane"] == lane and abs(e["at_ms"] - moved_at) < RAISE_BEFORE_MS
-            for e in run.entries
-        )
-        if not ordered and not entered:
-            sentences.append(f"{lane}: the arm rose at {moved_at} without an entry")
+        if line["direction"] == "down":
+            sinks.add(lane)
+            continue
+        is_reverse = lane in sinks or at_ms - sank_at.get(lane, 0) < REVERSE_MS
+        sinks.discard(lane)
+        if not is_reverse and not _is_explained(run, entry_at, lane, at_ms):
+            sentences.append(f"{lane}: the arm rose at {at_ms} without an entry")
     return sentences
+
+
+def _is_explained(run: Run, entry_at: dict[int, int], lane: str, moved_at: int) -> bool:
+    for command in run.commands:
+        is_raise = command["lane"] == lane and command["op"] in ("raise", "hold_open")
+        if is_raise and moved_at - RAISE_BEFORE_MS <= command["issued_at_ms"] <= moved_at:
+            committed_at = entry_at.get(command["entry_seq"])
+            if committed_at is not None and committed_at <= moved_at:
+                return True
+    return any(
+        e["kind"] == "movement" and e["lane"] == lane and abs(e["at_ms"] - moved_at) < RAISE_BEFORE_MS
+        for e in run.entries
+    )
 
 
 def summarise(run: Run, cast: Cast) -> dict[str, Any]:
