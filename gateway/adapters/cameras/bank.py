@@ -20,8 +20,6 @@ from gateway.services.ports import CameraHealth, Frame
 
 BEAT_AGE_S = 1.0
 """What the owner knows of the newest packet may be this old."""
-HANG_S = 12.0
-"""Without a sign of life for this long, the process is killed: three times the timeout of a native call."""
 MAX_WAIT_S = 15.0
 """A burst never waits longer for its window to pass: the ring would have forgotten the beginning."""
 ANSWER_S = 8.0
@@ -176,7 +174,7 @@ class _Owner(threading.Thread):
         """Take messages until the process is to be buried; says why."""
         pipe = self._pipe
         assert pipe is not None
-        heard_s = time.monotonic()
+        hang_s, heard_s = self._settings.hang_s, time.monotonic()
         while not self._stopping.is_set():
             try:
                 if pipe.poll(1.0):
@@ -186,10 +184,10 @@ class _Owner(threading.Thread):
                 process.join(0.5)
                 return f"capture process ended, exit code {process.exitcode}"
             now_s = time.monotonic()
-            if now_s - heard_s > HANG_S:
-                return f"capture process silent for {HANG_S:g} s, killed"
-            if self._state is not None and now_s - self._state.demuxer_mono_s > HANG_S:
-                return f"stream reader stuck for {HANG_S:g} s, killed"
+            if now_s - heard_s > hang_s:
+                return f"capture process silent for {hang_s:g} s, killed"
+            if self._state is not None and now_s - self._state.demuxer_mono_s > hang_s:
+                return f"stream reader stuck for {hang_s:g} s, killed"
         process.join(1.0)
         return ""
 

@@ -46,8 +46,9 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class CaptureSettings:
-    """Timeouts of the native calls, length of the ring, how long a picture may stay the same, and the age of the newest
-    packet from which the camera counts as offline, whatever its socket says."""
+    """Timeouts of the native calls, length of the ring, how long a picture may stay the same, the age of the newest
+    packet from which the camera counts as offline, whatever its socket says. hang_s: after so long without a sign of
+    life the process is killed; three times the timeout of a native call."""
 
     open_timeout_s: float = 4.0
     read_timeout_s: float = 4.0
@@ -55,6 +56,7 @@ class CaptureSettings:
     frozen_after_s: float = 5.0
     max_backoff_s: float = 4.0
     online_within_s: float = 3.0
+    hang_s: float = 12.0
 
 
 @dataclass(frozen=True)
