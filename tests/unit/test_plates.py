@@ -200,3 +200,23 @@ def test_a_vote_is_read_only_with_enough_equal_valid_reads_and_order_does_not_ma
 def test_asking_for_more_agreement_never_turns_unread_into_read(reads, agreeing):
     if not vote(reads, min_agreeing=agreeing).is_read:
         assert not vote(reads, min_agreeing=agreeing + 1).is_read
+
+
+def test_a_confusable_plate_on_the_list_is_never_the_answer_for_another_plate():
+    """2,000 pairs that differ in one confusable character; every third read of the true plate errs towards the other."""
+    rng = random.Random(18)
+    for _ in range(2000):
+        truth = "云A" + "".join(rng.choice("0123456789BDSZ") for _ in range(5))
+        place = rng.randrange(2, 7)
+        options = [c for c in confusable_with(truth[place]) if c not in "IO"]
+        if not options:
+            continue
+        other = truth[:place] + rng.choice(options) + truth[place + 1 :]
+        reads = []
+        for number in range(6):
+            sure = rng.uniform(0.45, 0.99)
+            read = read_of(truth, at_ms=number, sure=sure)
+            if number % 3 == 0:
+                read = with_char(read, place, other[place], sure, (truth[place], 1 - sure))
+            reads.append(read)
+        assert vote(reads, min_agreeing=2).text in ("", truth)

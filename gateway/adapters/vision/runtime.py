@@ -13,7 +13,7 @@ import numpy as np
 try:
     from tflite_runtime.interpreter import Interpreter
 except ImportError:
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter  # pyright: ignore[reportMissingImports]
 
 
 class ModelUnusable(RuntimeError):

@@ -79,7 +79,7 @@ def _background(kind: str, width: int, height: int, rng: np.random.Generator) ->
     shift = (rng.normal(0, 4) + rng.normal(0, 2, 3)).astype(np.float32)
     if kind == "green_small":
         ramp = np.clip(np.linspace(-0.15, 1.05, height, dtype=np.float32), 0, 1)[:, None, None]
-        field = np.float32(_GREEN_PALE) * (1 - ramp) + np.float32(_GREEN) * ramp
+        field = np.array(_GREEN_PALE, np.float32) * (1 - ramp) + np.array(_GREEN, np.float32) * ramp
         plate = np.broadcast_to(field, (height, width, 3)).copy()
     elif kind == "green_large":
         plate = np.empty((height, width, 3), np.float32)
@@ -186,7 +186,7 @@ def render_plate(
         x, y = round(cell.x * mm), round(cell.y * mm)
         mask = face.mask(text[index], cell.row, width, height).astype(np.float32)[:, :, None] / 255.0
         part = plate[y : y + height, x : x + width]
-        part += (np.float32(_ink(text, index, kind)) - part) * mask
+        part += (np.array(_ink(text, index, kind), np.float32) - part) * mask
     if rng.random() < 0.7:
         _screws(plate, mm, rng)
     flat = np.clip(plate, 0, 255).astype(np.uint8)
