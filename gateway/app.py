@@ -53,6 +53,7 @@ from gateway.services.relay import Relay, RelaySettings
 log = structlog.get_logger()
 
 CLOCK_PLAUSIBLE_FROM_MS = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1000)
+REFUSAL_SHOWN_MS = 600_000  # a refused message stays on the page for ten minutes
 DEFAULT_PACK = Path(__file__).parent / "policies" / "default.toml"
 PROFILES = Path(__file__).parent / "adapters" / "uplink" / "profiles"
 REFUSALS = (
@@ -264,6 +265,11 @@ class Gateway:
             self._say(not health.is_online or health.is_frozen, f"camera.offline.{code}", "alarm",
                       f"摄像头 {name} {'画面冻结' if health.is_frozen else '无画面'}",
                       f"camera {name}: {'frozen' if health.is_frozen else 'no frames'}")  # fmt: skip
+        refusals = self.link.stats()["refusals"]
+        newest = refusals[-1] if refusals else None
+        self._say(newest is not None and self.clock.wall_ms() - newest["at_ms"] < REFUSAL_SHOWN_MS, "lanes.refused", "warning",
+                  f"拒收车道消息 {newest and newest['topic']}：{newest and newest['detail']}",
+                  f"a lane message was refused: {newest and newest['topic']}: {newest and newest['reason']}")  # fmt: skip
         for lane, desk in self.desks.items():
             self._say(not desk.now.is_online, f"lane.offline.{lane}", "alarm", f"车道 {desk.place.name} 控制器离线",
                       f"lane {lane}: controller offline")  # fmt: skip
