@@ -154,6 +154,13 @@ class DetectorSamples:
                     corners = ((corners - middle) * 1.7 + middle).astype(np.float32)
                 paste(self._plate(kind), window, (corners - corners.mean(0)) * 1.04 + corners.mean(0))
                 found[chosen] = (corners, rows_of(kind))
+        if rng.random() < 0.3:
+            bare = window.copy()
+            self._decoy(window)
+            for corners, _ in found:
+                low, high = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int) + 1
+                x1, y1, x2, y2 = max(low[0], 0), max(low[1], 0), max(high[0], 0), max(high[1], 0)
+                window[y1:y2, x1:x2] = bare[y1:y2, x1:x2]
         return Window(window, [plate for plate in found if self._counts(plate[0])])
 
     @staticmethod

@@ -23,7 +23,7 @@ TYPES = (*KINDS, "none")
 """Classes of the type head, in the order of the model's output."""
 NO_TYPE = -1
 
-SHARES = {"crop": 0.30, "scene": 0.20, "drawn": 0.44, "unreadable": 0.06}
+SHARES = {"crop": 0.28, "scene": 0.20, "drawn": 0.44, "unreadable": 0.08}
 """Share of each source in training; without real pictures, `drawn` takes their place."""
 KIND_SHARES = (0.24, 0.19, 0.20, 0.12, 0.09, 0.08, 0.08)
 """Of KINDS among the drawn plates: what the real pictures lack is drawn more often."""
@@ -256,6 +256,25 @@ class ReaderSamples:
         flat, type_number = self._grey(flat, type_index(kind), 0.0 if calm else 0.06)
         return Sample(flat, plain_text(text), type_number)
 
+    def _lettering(self) -> np.ndarray:
+        """A name or number on a door, uint8 (24, 96, 3): text that is no plate."""
+        rng = self._rng
+        one, other = (tuple(int(v) for v in rng.integers(0, 255, 3)) for _ in range(2))
+        board = np.full((72, 288, 3), one, np.uint8)
+        alphabet = "ABCDEFGHJKLMNOPRSTUVWXYZ" if rng.random() < 0.6 else "0123456789 -.ABCDEF"
+        text = "".join(alphabet[int(i)] for i in rng.integers(0, len(alphabet), int(rng.integers(3, 11))))
+        font, thick = int(rng.integers(0, 5)), int(rng.integers(2, 9))
+        (w, h), _ = cv2.getTextSize(text, font, 2.0, thick)
+        canvas = np.full((h + 24, w + 24, 3), one, np.uint8)
+        cv2.putText(canvas, text, (12, h + 12), font, 2.0, other, thick, cv2.LINE_AA)
+        share = float(rng.uniform(0.6, 1.15))
+        part = cv2.resize(canvas, (max(20, int(288 * share)), max(20, int(72 * float(rng.uniform(0.6, 1.2))))))
+        y, x = max(0, (part.shape[0] - 72) // 2), max(0, (part.shape[1] - 288) // 2)
+        part = part[y : y + 72, x : x + 288]
+        top, left = (72 - part.shape[0]) // 2, (288 - part.shape[1]) // 2
+        board[top : top + part.shape[0], left : left + part.shape[1]] = part
+        return cv2.resize(board, (INPUT_WIDTH_PX, INPUT_HEIGHT_PX), interpolation=cv2.INTER_AREA)
+
     def _unreadable(self) -> Sample:
         rng = self._rng
         none = type_index("none")
@@ -267,6 +286,8 @@ class ReaderSamples:
             view, corners = plate_in_view(wear.mud(plate, rng), rng, self._backgrounds, width)
             flat = rectify_plate(self._camera(view, width), jittered(corners, rng, 0.06), rows_of(kind))
             return Sample(wear.tone(flat, rng, night=0.1), "", none)
+        if draw < 0.8:
+            return Sample(wear.tone(self._camera(self._lettering(), 90), rng, night=0.1), "", none)
         ground = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
         # Only the upper third: plates are further down in the real scenes.
         w = int(rng.integers(40, 240))

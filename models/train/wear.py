@@ -38,7 +38,7 @@ def dirt(plate: np.ndarray, rng: np.random.Generator, amount: float, *, thinnest
 
 def mud(plate: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """So much dirt that no person could read the plate: the reader must learn to say nothing."""
-    covered = dirt(plate, rng, float(rng.uniform(0.88, 1.0)), thinnest=0.88)
+    covered = dirt(plate, rng, float(rng.uniform(0.88, 1.0)), thinnest=0.93)
     height, width = plate.shape[:2]
     if rng.random() < 0.6:
         for _ in range(int(rng.integers(25, 70))):

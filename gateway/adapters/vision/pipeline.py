@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gateway.domain.plates import PlateRead
+from gateway.domain.plates import PlateRead, is_valid_plate
 
 from .detector import Detection, PlateDetector
 from .reader import NOTHING, PlateTextReader, Reading
@@ -17,6 +17,13 @@ from .rectify import rectify_plate
 GATES_FILE = Path(__file__).with_name("gates.toml")
 MODELS_FOLDER = Path(__file__).resolve().parents[3] / "models"
 """Beside the package, both in a checkout and where the wheel is installed."""
+
+
+def _rank(read: PlateRead) -> tuple[bool, bool, float]:
+    """Plate numbers before other text (a name on a door), text before none, then large and certain first."""
+    weakest = min(read.char_confidences, default=1.0)
+    weight = read.width_px * read.detection_confidence * weakest
+    return not is_valid_plate(read.text, read.plate_type), not read.text, -weight
 
 
 class PlatePipeline:
@@ -43,7 +50,7 @@ class PlatePipeline:
         )
 
     def read(self, frame_bgr: np.ndarray, *, camera: str = "", frame_at_ms: int = 0) -> list[PlateRead]:
-        """The plates of one frame, best first: read before unread, then large before small.
+        """The plates of one frame, best first (see _rank).
 
         frame_bgr: uint8 (h, w, 3), BGR, 0-255, at least 64 x 64. A plate that is seen but cannot be read (too
         small, covered, blurred) has the empty text. Raises ValueError for another shape or type.
@@ -75,7 +82,7 @@ class PlatePipeline:
                     model=self._reader.model_hash,
                 )
             )
-        return sorted(reads, key=lambda read: (not read.text, -read.width_px * read.detection_confidence))
+        return sorted(reads, key=_rank)
 
     def _reading(self, frame: np.ndarray, found: Detection) -> Reading:
         if found.width_px < self._min_width_px:
