@@ -9,15 +9,12 @@ import time
 
 from lane import config
 from lane.clock import Clock
-from lane.commands import Commands
 from lane.contract import ROLES, ContractError
 from lane.health import Health
 from lane.journal import Journal
 from lane.link import Link
-from lane.offline import OfflinePolicy
 from lane.parts import Parts
-from lane.safety import OUTPUTS, Safety
-from lane.sign import Sign
+from lane.safety import OUTPUTS
 from lane.ticks import diff
 
 STEP_MS = 5
@@ -37,8 +34,6 @@ class Loop:
         self._parts = parts
         self._health = health
         self._written = bytearray(b"\xff" * len(OUTPUTS))
-        self._buckets = [0] * 20  # of delays: place n counts those below 2**n microseconds
-        self._max_us = 0
         self._is_moving = False
         self._is_starved = False
 
@@ -48,7 +43,7 @@ class Loop:
         try:
             while True:
                 now, now_us = parts.clock.now(), time.ticks_us()
-                self._measure(time.ticks_diff(now_us, last_us) - STEP_MS * 1000)
+                parts.delays.add(time.ticks_diff(now_us, last_us) - STEP_MS * 1000)
                 gap = diff(now, last)
                 last, last_us = now, now_us
                 board.read(safety.inputs.level)
@@ -87,34 +82,6 @@ class Loop:
         elif not self._is_starved:
             self._is_starved = True
             log("watchdog not fed", "gap_ms=" + str(gap_ms), "silent=" + str(self._health.silent_task(now)))
-
-    def _measure(self, delay_us):
-        if delay_us > self._max_us:
-            self._max_us = delay_us
-        i = 0
-        while delay_us > 0 and i < 19:
-            delay_us >>= 1
-            i += 1
-        self._buckets[i] += 1
-
-    def p50_us(self):
-        """Upper bound of the median delay of a step, in microseconds; the count starts again."""
-        half = sum(self._buckets) // 2
-        seen = 0
-        place = 0
-        for i, n in enumerate(self._buckets):
-            seen += n
-            if seen > half:
-                place = i
-                break
-        for i in range(len(self._buckets)):
-            self._buckets[i] = 0
-        return 1 << place
-
-    def take_max_us(self):
-        worst = max(0, self._max_us)
-        self._max_us = 0
-        return worst
 
 
 async def tend(parts, health, place):
@@ -167,20 +134,14 @@ def build():
     board = module.Board(ROLES)
     if settings["drive"] not in board.DRIVES:
         raise ContractError("choice", "drive", "one of " + ", ".join(board.DRIVES))
-    present = [role for role in ROLES if role not in settings["absent"]]
-    for role in present:
-        if role not in board.roles():
+    for role in ROLES:
+        if role not in settings["absent"] and role not in board.roles():
             raise ContractError("choice", "absent", "must name " + role + ": this board has no such input")
     board.arm_watchdog(WATCHDOG_MS)
     clock = Clock(time.ticks_ms)
     journal = Journal("journal", clock.now() ^ random_16())
     board.feed()
-    parts = Parts(settings, board, clock, journal, log)
-    parts.safety = Safety(settings, present, parts, clock.now())
-    parts.sign = Sign(board.sign_write, settings["sign_seconds"], clock.now())
-    parts.offline = OfflinePolicy(settings["class_rule"])
-    parts.commands = Commands(parts.safety, parts.sign, clock, journal.boot)
-    return parts, files
+    return Parts(settings, board, clock, journal, log), files
 
 
 def random_16():
@@ -207,14 +168,13 @@ async def main():
         "unclean=" + str(parts.journal.unclean),
     )
     health = Health()
-    parts.loop = Loop(parts, health)
     link = Link(parts.settings, files, parts, health, log)
     place = health.add("tend", 5000, parts.clock.now())
     tasks = [
         asyncio.create_task(own("tend", lambda: tend(parts, health, place))),
         asyncio.create_task(own("link", link.run)),
     ]
-    await parts.loop.run()  # when the safety loop ends, so does the lane: the watchdog restarts it
+    await Loop(parts, health).run()  # when the safety loop ends, so does the lane: the watchdog restarts it
     return tasks
 
 

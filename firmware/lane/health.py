@@ -39,3 +39,40 @@ class Health:
             if not is_off or gap_ms > REST_DEADLINE_MS:
                 return False
         return self.silent_task(now) is None
+
+
+class Delays:
+    """How late the steps of the safety loop are. `add` allocates nothing."""
+
+    def __init__(self):
+        self._buckets = [0] * 20  # place n counts the delays below 2**n microseconds
+        self._max_us = 0
+
+    def add(self, delay_us):
+        if delay_us > self._max_us:
+            self._max_us = delay_us
+        i = 0
+        while delay_us > 0 and i < 19:
+            delay_us >>= 1
+            i += 1
+        self._buckets[i] += 1
+
+    def take_p50_us(self):
+        """Upper bound of the median delay since the last call, in microseconds."""
+        half = sum(self._buckets) // 2
+        seen = 0
+        place = 0
+        for i, n in enumerate(self._buckets):
+            seen += n
+            if seen > half:
+                place = i
+                break
+        for i in range(len(self._buckets)):
+            self._buckets[i] = 0
+        return 1 << place
+
+    def take_max_us(self):
+        """Largest delay since the last call, in microseconds."""
+        worst = self._max_us
+        self._max_us = 0
+        return worst

@@ -129,10 +129,11 @@ class Journal:
         """Put an event (canonical bytes) on flash; True when it is there. False: the flash refused, keep it and try again."""
         line = _line(raw)
         try:
-            if self._file is None or self._segments[-1].size + len(line) > SEGMENT_BYTES:
-                self._next_segment(seq)
-            self._file.write(line)
-            self._file.flush()
+            file = self._file
+            if file is None or self._segments[-1].size + len(line) > SEGMENT_BYTES:
+                file = self._next_segment(seq)
+            file.write(line)
+            file.flush()
         except OSError:
             self._file = None  # what was torn stays behind in a segment of its own
             return False
@@ -152,6 +153,7 @@ class Journal:
         self._serial += 1
         self._file = open(path, "wb")
         self._segments.append(Segment(path, self.boot, seq, seq - 1, 0))
+        return self._file
 
     def stop(self):
         """Mark an orderly stop: the next boot is a clean one."""

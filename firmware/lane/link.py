@@ -21,10 +21,10 @@ SNTP_EVERY_MS = 3600000
 FIRST_RETRY_MS = 500
 LAST_RETRY_MS = 15000
 TICK_MS = 20
-WAITING_MS = 10000  # a vehicle that has stood this long at a closed arm needs the link more than the second it may cost
+STANDING_MS = 5000  # a vehicle that has stood this long needs the link more than the second that a handshake may cost
 STATE_EVERY_MS = 60000  # also without a change
 STATE_GAP_MS = 200
-RESEND_MS = 30000  # events not acknowledged by the gateway although it is heard
+RESEND_MS = 10000  # events not acknowledged by the gateway although it is heard: told again
 UNACKED = 32  # events sent ahead of the gateway's acknowledgement
 _NTP_EPOCH = 2208988800
 
@@ -52,6 +52,8 @@ class Link:
         self._writer = None
         self.is_up = False
         self.connects = 0
+        self._read_fault = ""
+        self._is_heard = False  # the gateway has spoken on this connection
         self._sntp_at = None
         self._acked_at = self._now()
         self._ahead = []  # (boot, seq) sent and not yet durable in the gateway, oldest first
@@ -92,7 +94,7 @@ class Link:
             return False
         if not safety.lane.is_vehicle_present():
             return True
-        return self._parts.is_waiting_at_closed_arm(self._now(), WAITING_MS)
+        return not safety.barrier.wants_close() and safety.lane.still_for_ms(self._now()) >= STANDING_MS
 
     async def _connect(self):
         s = self._s
@@ -111,6 +113,7 @@ class Link:
         self._health.beat(self._beat, self._now())
         had_session = await self.mqtt.connect(reader, self._writer, self._topics["status"], self._parts.status(False))
         self._health.beat(self._beat, self._now())
+        self._is_heard = False
         self.mqtt.drop_in_flight("state")
         self.mqtt.drop_in_flight("status")
         reads = [self._topics[name] for name in contract.LANE_READS]
@@ -150,8 +153,11 @@ class Link:
             pass
 
     async def _read(self):
-        while True:
-            await self.mqtt.read()
+        try:
+            while True:
+                await self.mqtt.read()
+        except (OSError, ValueError, MqttError, MemoryError, EOFError, asyncio.TimeoutError) as e:
+            self._read_fault = (type(e).__name__ + " " + str(e)).strip()
 
     async def _hello(self):
         self._rewind()
@@ -172,7 +178,7 @@ class Link:
             now = self._now()
             self._health.beat(self._beat, now)
             if reader.done():
-                raise MqttError("reader ended")
+                raise MqttError(self._read_fault)
             if mqtt.is_ping_owed and since(now, spoke) > 2 * ping_ms:
                 raise MqttError("no PINGRESP")
             sent = mqtt.sent
@@ -204,7 +210,9 @@ class Link:
 
     async def _publish_events(self, now):
         parts, mqtt = self._parts, self.mqtt
-        if self._ahead and since(now, self._acked_at) > RESEND_MS and not parts.is_silent(now):
+        if not self._is_heard or parts.is_silent(now):
+            return  # nobody makes events durable; a broker that forgets must not be the one to hold them
+        if self._ahead and since(now, self._acked_at) > RESEND_MS:
             self._rewind()
         while mqtt.in_flight() < WINDOW - 2 and len(self._ahead) < UNACKED and parts.safety.is_at_rest():
             event = parts.journal.next()
@@ -213,6 +221,8 @@ class Link:
             tag = event[0] + "-" + str(event[1])
             if tag not in mqtt.tags():
                 await mqtt.publish(self._topics["event"], event[2], 1, False, tag)
+            if not self._ahead:
+                self._acked_at = now
             self._ahead.append((event[0], event[1]))
 
     # ---- messages ----
@@ -234,8 +244,10 @@ class Link:
                         self._ahead = self._ahead[i + 1 :]
                         break
         elif name is not None:
+            if name in contract.SITE_NAMES:
+                self._is_heard = True
             if parts.take(name, payload, is_retained):
-                self._rewind()  # the gateway is back: tell it what it has not made durable
+                self._acked_at = self._now()  # the gateway is back; the broker may still hold what was sent
 
     # ---- time ----
 

@@ -59,6 +59,13 @@ class Lane:
         on = self._in.on
         return bool(on[ARRIVAL] or on[UNDER_ARM] or on[EXIT] or on[BEAM])
 
+    def still_for_ms(self, now):
+        """How long no loop and no beam has changed, in ms."""
+        still = LONG_MS
+        for role in _ON:
+            still = min(still, diff(now, self._in.since[role]))
+        return still
+
     # ---- at boot ----
 
     def start(self, now):
@@ -325,10 +332,12 @@ class Lane:
         self.at_arm = 0
         if following:
             self._open(following, ARRIVED)
-            self._note(_ON[ARRIVAL])
         elif self._in.on[ARRIVAL] and end in ("completed", "tailgate", "forced") and self.direction == "forward":
             self._open(self._ring.put("loop.on", now, SELF, "arrival", "crossing"), ARRIVED)
+        if self.at_arm:
             self._note(_ON[ARRIVAL])
+            if self._in.on[UNDER_ARM]:
+                self._note(_ON[UNDER_ARM])
 
     def _open(self, seq, phase):
         self.at_arm = seq

@@ -82,7 +82,7 @@ class Mqtt:
         body = _text("MQTT") + bytes((4, flags, self._keepalive_s >> 8, self._keepalive_s & 0xFF))
         body += _text(self._client_id) + _text(will_topic) + _text(will_payload)
         await self._write(_packet(_CONNECT, body))
-        answer = await wait_ms(self._reader.readexactly(4), CONNECT_MS)
+        answer = await self._exactly(4, CONNECT_MS)
         if answer[0] != _CONNACK or answer[1] != 2:
             raise MqttError("no CONNACK")
         if answer[3]:
@@ -157,14 +157,17 @@ class Mqtt:
                 return self._packet_id
 
     async def _write(self, data):
-        self._writer.write(data)
-        await wait_ms(self._writer.drain(), WRITE_MS)
+        writer = self._writer
+        if writer is None:
+            raise MqttError("not connected")
+        writer.write(data)
+        await wait_ms(writer.drain(), WRITE_MS)
 
     # ---- receiving ----
 
     async def read(self):
         """Read and handle one packet; returns its type. Raises after 1.5 keep-alives of silence."""
-        head = (await wait_ms(self._reader.readexactly(1), self._keepalive_s * 1500))[0]
+        head = (await self._exactly(1, self._keepalive_s * 1500))[0]
         length = await self._length()
         if head & 0xF0 == _PUBLISH:
             await self._take_publish(head, length)
@@ -220,4 +223,10 @@ class Mqtt:
         raise MqttError("malformed length")
 
     def _body(self, n):
-        return wait_ms(self._reader.readexactly(n), BODY_MS)
+        return self._exactly(n, BODY_MS)
+
+    async def _exactly(self, n, ms):
+        reader = self._reader
+        if reader is None:
+            raise MqttError("not connected")
+        return await wait_ms(reader.readexactly(n), ms)

@@ -9,11 +9,15 @@ import os
 
 from lane import config, contract
 from lane.clock import since
+from lane.commands import Commands
 from lane.contract import ROLES, ContractError
-from lane.inputs import ARRIVAL, BEAM, EXIT
+from lane.health import Delays
+from lane.inputs import ARRIVAL
 from lane.loops import ARRIVED
-from lane.offline import SETTLE_MS
+from lane.offline import SETTLE_MS, OfflinePolicy
 from lane.ring import NO_PASS, event_message
+from lane.safety import Safety
+from lane.sign import Sign
 
 FIRMWARE = "0.1.0"
 SAVE_MS = 5000
@@ -22,23 +26,25 @@ CYCLES_SAVED = 20  # arm cycles between two writes of the counter
 
 class Parts:
     def __init__(self, settings, board, clock, journal, log):
+        now = clock.now()
+        present = [role for role in ROLES if role not in settings["absent"]]
         self.settings = settings
         self.board = board
         self.clock = clock
         self.journal = journal
         self.log = log
-        self.safety = None
-        self.sign = None
-        self.commands = None
-        self.offline = None
-        self.loop = None  # the safety loop's figures: p50_us(), max_us
+        self.safety = Safety(settings, present, self, now)
+        self.sign = Sign(board.sign_write, settings["sign_seconds"], now)
+        self.offline = OfflinePolicy(settings["class_rule"])
+        self.commands = Commands(self.safety, self.sign, clock, journal.boot)
+        self.delays = Delays()
         self.malformed = 0
         self._cycles_before = journal.cycles
         self._cause = board.reset_cause()
         self._gateway_online = False
         self._time_at = None
         self._signature = None
-        self._saved_at = clock.now()
+        self._saved_at = now
         self._silent_pass = 0
         self._is_silent_told = True
 
@@ -51,8 +57,10 @@ class Parts:
     def store(self):
         """Put the events of the ring on flash, oldest first; stops where the flash refuses."""
         ring = self.safety.ring
-        while ring.count:
+        while True:
             entry = ring.head()
+            if entry is None:
+                return
             ms = self.clock.ms_at(entry[1])
             message = event_message(
                 entry, self.journal.boot, ms, self.clock.at(ms), self.clock.is_sync(), self.clock.ms_at
@@ -259,8 +267,8 @@ class Parts:
                 "ms": ms,
                 "at": self.clock.at(ms),
                 "free_bytes": gc.mem_free() if hasattr(gc, "mem_free") else 0,
-                "loop_p50_us": self.loop.p50_us(),
-                "loop_max_us": self.loop.take_max_us(),
+                "loop_p50_us": self.delays.take_p50_us(),
+                "loop_max_us": self.delays.take_max_us(),
                 "temperature_dc": self.board.temperature_dc(),
                 "supply_mv": self.board.supply_mv(),
                 "journal": self.journal.depth(),
@@ -277,17 +285,6 @@ class Parts:
         )
 
     # ---- a few times a second, at rest ----
-
-    def is_waiting_at_closed_arm(self, now, ms):
-        """True when the vehicle at the arm has stood on the arrival loop for `ms` and the arm is closed and at rest."""
-        inputs = self.safety.inputs
-        return (
-            self.safety.barrier.state == "closed"
-            and inputs.on[ARRIVAL]
-            and not inputs.on[BEAM]
-            and not inputs.on[EXIT]
-            and since(now, inputs.since[ARRIVAL]) >= ms
-        )
 
     def tend(self, now):
         """Sign, offline policy and flash housekeeping."""

@@ -91,6 +91,10 @@ class Plant:
         """Takes the board's supply: the interpreter dies at once."""
         with self._lock:
             if self._conn:
+                try:
+                    self._conn.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass  # the board is dead already
                 self._conn.close()
                 self._conn = None
 
@@ -222,6 +226,11 @@ class Gateway:
         at = contract.ms_to_time(int(time.time() * 1000))
         self._client.publish(contract.topic(SITE, None, "time"), contract.encode("time", {"at": at, "error_ms": 5}), 0)
 
+    def speak_again(self) -> None:
+        self._is_speaking = True
+        self._speaker = threading.Thread(target=self._speak, daemon=True)
+        self._speaker.start()
+
     def stop_speaking(self) -> None:
         self._is_speaking = False
         self._speaker.join()
@@ -237,7 +246,7 @@ class Gateway:
         if name == "event":
             self.events.append(body)
             if self.is_acking:
-                self.ack(body["boot"], body["seq"])
+                self._ack_whole(body["boot"])
         elif name == "command/result":
             self.results.append(body)
             self._see(body)
@@ -263,6 +272,13 @@ class Gateway:
         # Called from the client's own thread, so it must not wait for the broker.
         payload = contract.encode_event_ack({"boot": boot, "seq": seq})
         self._client.publish(contract.topic(SITE, LANE, "event/ack"), payload, 1)
+
+    def _ack_whole(self, boot: str) -> None:
+        """Acknowledges up to the first event of this boot that is missing, as a gateway must."""
+        have = {e["seq"] for e in self.events if e["boot"] == boot}
+        last = next(n for n in range(1, len(have) + 2) if n not in have) - 1
+        if last:
+            self.ack(boot, last)
 
     def publish(self, name: str, payload: bytes, retain: bool = False) -> None:
         self._client.publish(contract.topic(SITE, LANE, name), payload, 1, retain).wait_for_publish(5)
