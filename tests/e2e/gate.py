@@ -44,7 +44,7 @@ class Gate:
         return self.wait_for(run())
 
     def wait_for(self, coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
     def start(self) -> None:
         app = create_app(self.scenario, self.scenario, title="云岭水泥（示例）")

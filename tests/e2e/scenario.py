@@ -109,9 +109,8 @@ class Scenario:
             vehicle=detail["vehicle"], verdict=verdict, rule_id=rule, reason_zh=zh, reason_en=en, decided_by="policy",
             head_photo=head, upload="waiting", record_no=f"53030200070101202611240800{self._count:04d}",
         )  # fmt: skip
-        self._entry(
-            pass_id, "verdict", {"verdict": verdict, "rule": rule, "plate": detail["plate"] if read else "未识别"}
-        )
+        judged = {"verdict": verdict, "rule_id": rule, "inputs": {"response_level": self._level, "direction": "in"}}
+        self._entry(pass_id, "verdict", {"verdict": judged})
         self._now(pass_id)
 
     def cross(self, pass_id: str) -> None:

@@ -36,7 +36,7 @@ def test_held_vehicle_is_allowed_with_the_keyboard_alone(gate: Gate, visit: Visi
     expect(dock(page)).to_have_count(0)
     assert gate.scenario.answered == [(held, "allow", "人工核对号牌", "王师傅")]
     expect(page.locator("#lane-g1-b01 .now-word strong")).to_have_text("人工放行")
-    expect(page.locator("#lane-g1-b01 .now-facts")).to_contain_text("王师傅")
+    expect(page.locator("#lane-g1-b01 .now-word")).to_contain_text("王师傅")
 
 
 def test_held_vehicle_is_denied_with_tab_and_enter_alone(gate: Gate, visit: Visitors, held: str) -> None:

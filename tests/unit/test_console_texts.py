@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from firmware.lane import contract
+from gateway.adapters.web.detail import facts
 from gateway.adapters.web.texts import LANGUAGES, MissingText, Texts, catalogue
+from gateway.domain import records
 
 WEB = Path("gateway/adapters/web")
 TEMPLATES = sorted((WEB / "templates").rglob("*.j2"))
@@ -22,6 +24,11 @@ TABLES = {
     "verdict": contract.VERDICTS,
     "fault": contract.FAULTS,
     "sensor": tuple(role.removeprefix("loop_") for role in contract.ROLES),
+    "event": contract.KINDS,
+    "evidence": contract.EVIDENCE,
+    "cause": contract.CAUSES,
+    "motion": contract.DIRECTIONS,
+    "entry": records.KINDS,
     "plate_colour": tuple("0123456"),
     "stage": tuple("0123456DX"),
     "fuel": tuple("ABCDEFLMNOXYZ"),
@@ -83,3 +90,24 @@ def test_vehicle_type_is_named_by_its_longest_known_prefix() -> None:
 def test_language_that_is_not_carried_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"'fr'.*zh, en"):
         catalogue("fr")
+
+
+def test_ledger_entry_is_told_in_words_and_loses_nothing() -> None:
+    body = {
+        "verdict": {"rule_id": "stage/5", "inputs": {"emission_stage": "5", "is_emergency": False}},
+        "confidence": 0.98765,
+        "evidence": ["arrival_on", "beam_clear"],
+        "closed_at_ms": 1795509150832,
+        "something_new": "kept",
+        "empty": "",
+    }
+    told = {line["name"]: line["value"] for line in facts(body, Texts("zh"))}
+    assert told == {
+        "规则": "stage/5",
+        "排放标准": "国五",
+        "应急车": "否",
+        "置信度": "0.988",
+        "证据": "到达线圈有车 · 光幕持续通畅",
+        "结案时间": "2026-11-24 16:32:30",
+        "something_new": "kept",
+    }

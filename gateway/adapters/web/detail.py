@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from typing import Any
 
 from gateway.adapters.web.texts import Texts
 from gateway.adapters.web.views import local_time, pass_card
 
-# Where the desk's rows keep their moment, newest name first; the rest of a row is shown as it is.
-_MOMENTS = ("at_ms", "frame_at_ms", "created_at_ms", "received_at_ms", "written_at_ms", "wall_at_ms")
+# Where the desk's rows keep their moment, best first; the rest of a row is shown as it is.
+_MOMENTS = ("at_ms", "frame_at_ms", "created_at_ms", "received_at_ms")
 
-_READ_SHOWN = ("id", "pass_id", "camera", "text", "confidence", "doc", *_MOMENTS)
+# Wall times in a body: anything later than 2001 in milliseconds; durations are far smaller.
+_WALL_FROM_MS = 1_000_000_000_000
 
 # Outbox states as the list shows them.
 _UPLOAD_WORDS = {"new": "pending", "retry": "pending"}
+
+# Fields whose value is a code of one of the catalogue's tables.
+_TABLES = {
+    "loop": "sensor", "cause": "cause", "direction": "motion", "evidence": "evidence", "end": "end", "verdict": "verdict",
+    "policy_verdict": "verdict", "by": "decided_by", "ended_by": "decided_by", "decided_by": "decided_by",
+    "decision": "decision", "plate_colour": "plate_colour", "emission_stage": "stage", "fuel_type": "fuel",
+    "response_level": "response_level", "control_result": "control_result", "barrier_action": "barrier_action",
+    "reason_code": "violation", "network_status": "network_status", "use_nature": "use_nature", "state": "barrier", "mode": "mode",
+}  # fmt: skip
 
 
 def moment_of(row: dict[str, Any]) -> int | None:
@@ -24,78 +34,95 @@ def moment_of(row: dict[str, Any]) -> int | None:
     return None
 
 
-def plain(value: Any) -> str:
-    """A value as a reader of the ledger wants it: text as it is, numbers short, structures as compact JSON."""
-    if value is None:
-        return ""
+def plain(name: str, value: Any, t: Texts) -> str:
+    """A value as a reader of the ledger wants it: codes in words, wall times at the gate, numbers short."""
+    if isinstance(value, bool):
+        return t("truth.yes") if value else t("truth.no")
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".")
-    if isinstance(value, (dict, list, tuple)):
-        return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
-    return str(value)
+    if isinstance(value, int) and value > _WALL_FROM_MS and name.endswith("_ms"):
+        return local_time(value, "%Y-%m-%d %H:%M:%S")
+    if isinstance(value, (list, tuple)):
+        return " · ".join(plain(name, item, t) for item in value)
+    if name == "vehicle_type":
+        return t.vehicle_type(str(value))
+    return t.label(_TABLES[name], value) if name in _TABLES else str(value)
 
 
-def facts(row: dict[str, Any], *, without: tuple[str, ...]) -> list[dict[str, str]]:
-    """The remaining fields of a row as name and value, empty ones left out."""
-    return [
-        {"name": key, "value": plain(value)}
-        for key, value in row.items()
-        if key not in without and value not in (None, "", [], {}, ())
-    ]
+def flat(row: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The leaves of a nested document in order, under their own names; empty ones are left out."""
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from flat(value)
+        elif value not in (None, "", [], ()):
+            yield name, value
+
+
+def facts(row: dict[str, Any], t: Texts) -> list[dict[str, str]]:
+    """A document as names and values in words; unknown names are shown as they are, never dropped, repeats once."""
+    lines = [{"name": t.label("fact", name), "value": plain(name, value, t)} for name, value in flat(row)]
+    return [line for number, line in enumerate(lines) if line not in lines[:number]]
+
+
+def verdict_inputs(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the policy was asked, from the newest verdict entry; empty before there is one."""
+    for row in reversed(entries):
+        if row.get("kind") == "verdict":
+            verdict = (row.get("body") or {}).get("verdict")
+            return verdict.get("inputs", {}) if isinstance(verdict, dict) else {}
+    return {}
 
 
 def detail_context(detail: dict[str, Any], t: Texts) -> dict[str, Any]:
-    """Template context from Desk.pass_detail; unknown fields are shown by their own names, never dropped."""
+    """Template context from Desk.pass_detail."""
     view = detail["pass"]
-    events = [
-        {
-            "time": local_time(moment_of(row)),
-            "kind": str(row.get("kind", "")),
-            "facts": facts(row.get("data") or {}, without=()),
-        }
-        for row in detail.get("events", [])
-    ]
-    reads = [
-        {
-            "time": local_time(moment_of(row)),
-            "camera": str(row.get("camera", "")),
-            "text": str(row.get("text", "")),
-            "confidence": float(row.get("confidence", 0.0) or 0.0),
-            "facts": facts(row, without=_READ_SHOWN),
-        }
-        for row in detail.get("reads", [])
-    ]
-    entries = [
-        {
-            "sequence": plain(row.get("seq")),
-            "time": local_time(moment_of(row), "%m-%d %H:%M:%S"),
-            "kind": str(row.get("kind", "")),
-            "hash": str(row.get("hash", "")),
-            "previous": str(row.get("prev_hash", "")),
-            "facts": facts(row.get("body") or {}, without=()),
-        }
-        for row in detail.get("entries", [])
-    ]
-    uploads = [
-        {
-            "operation": str(row.get("op", "")),
-            "revision": plain(row.get("rev")),
-            "state": _UPLOAD_WORDS.get(row.get("state", ""), str(row.get("state", ""))),
-            "state_word": t.label("upload", _UPLOAD_WORDS.get(row.get("state", ""), row.get("state", ""))),
-            "attempts": plain(row.get("attempts", 0)),
-            "time": local_time(moment_of(row), "%m-%d %H:%M:%S"),
-            "error": plain(row.get("last_error", "")),
-            "receipt": facts(row["receipt"], without=()) if isinstance(row.get("receipt"), dict) else [],
-        }
-        for row in detail.get("uploads", [])
-    ]
-    inputs = detail.get("inputs") or {}
+    entries = detail.get("entries", [])
     return {
         "card": pass_card(view, t),
-        "events": events,
-        "reads": reads,
-        "entries": entries,
-        "uploads": uploads,
-        "vehicle": facts(dict(view.vehicle), without=()),
-        "inputs": facts(dict(inputs), without=()),
+        "events": [
+            {
+                "time": local_time(moment_of(row)),
+                "kind": str(row.get("kind", "")),
+                "word": t.label("event", row.get("kind", "")),
+                "facts": facts(row.get("data") or {}, t),
+            }
+            for row in detail.get("events", [])
+        ],
+        "reads": [
+            {
+                "time": local_time(moment_of(row)),
+                "camera": str(row.get("camera", "")),
+                "text": str(row.get("text", "")),
+                "confidence": float(row.get("confidence") or 0.0),
+                "plate_type": str(row.get("plate_type", "")),
+                "model": str(row.get("model", "")),
+            }
+            for row in detail.get("reads", [])
+        ],
+        "entries": [
+            {
+                "sequence": str(row.get("seq", "")),
+                "time": local_time(moment_of(row), "%m-%d %H:%M:%S"),
+                "word": t.label("entry", row.get("kind", "")),
+                "hash": str(row.get("hash", "")),
+                "previous": str(row.get("prev_hash", "")),
+                "facts": facts(row.get("body") or {}, t),
+            }
+            for row in entries
+        ],
+        "uploads": [
+            {
+                "operation": str(row.get("op", "")),
+                "revision": str(row.get("rev", "")),
+                "state": (state := _UPLOAD_WORDS.get(row.get("state", ""), str(row.get("state", "")))),
+                "state_word": t.label("upload", state),
+                "attempts": str(row.get("attempts", 0)),
+                "time": local_time(moment_of(row), "%m-%d %H:%M:%S"),
+                "error": str(row.get("last_error") or ""),
+                "receipt": facts(row.get("receipt") or {}, t),
+            }
+            for row in detail.get("uploads", [])
+        ],
+        "vehicle": facts(dict(view.vehicle), t),
+        "inputs": facts(verdict_inputs(entries), t),
     }
