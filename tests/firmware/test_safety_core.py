@@ -1,12 +1,16 @@
 """Allocation, random trains, orders and the journal: each script on CPython and on the real MicroPython interpreter."""
 
+import os
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from lane import alarm, contract, inputs, interlock, ticks
+import rig
+from bench import BASE
+from lane import alarm, config, contract, inputs, interlock, ticks
 from lane import sign as signs
 from test_scenarios import MICROPYTHON, ROOT, run_on
 
@@ -166,3 +170,78 @@ def test_the_most_severe_alarm_wins_and_ends():
     lamp.start(11000, "off", 0)
     lamp.step(90000)
     assert lamp.pattern == "fault", "a fault is not silenced by an order"
+
+
+def test_readme_names_every_key_with_its_bounds():
+    readme = (ROOT / "firmware/README.md").read_text("utf-8")
+    rows = {line.split("`")[1]: line for line in readme.splitlines() if line.startswith("| `") and line.count("|") == 6}
+    assert set(rows) == set(config.KEYS)
+    for key, (kind, default, low, high, what) in config.KEYS.items():
+        assert what in rows[key]
+        assert ("live" in rows[key].split("|")[4]) == (key in config.LIVE)
+        if kind == "int":
+            assert f"| {low} to {high} |" in rows[key]
+        if default is not config.REQUIRED:
+            assert f"`{default}`" in rows[key]
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"travel_limit_ms": 499}, "travel_limit_ms"),
+        ({"travel_limit_ms": True}, "travel_limit_ms"),
+        ({"drive": "hydraulic"}, "drive"),
+        ({"broker_host": "broker.example"}, "broker_host"),
+        ({"sntp_host": "1.2.3"}, "sntp_host"),
+        ({"lane": "lane 1"}, "lane 1"),
+        ({"absent": ["loop_exit"]}, "absent"),
+        ({"absent": ["laser"]}, "absent"),
+        ({"clear_ms": 1499}, "clear_ms"),
+        ({"speed": 3}, "speed"),
+    ],
+)
+def test_settings_out_of_bounds_are_refused(change, where):
+    with pytest.raises(contract.ContractError) as refused:
+        config.check(dict(BASE, **change))
+    assert refused.value.where == where
+
+
+def test_a_required_setting_may_not_be_missing():
+    for key, (_kind, default, *_rest) in config.KEYS.items():
+        if default is config.REQUIRED:
+            with pytest.raises(contract.ContractError) as refused:
+                config.check({k: v for k, v in BASE.items() if k != key})
+            assert (refused.value.reason, refused.value.where) == ("missing", key)
+
+
+@pytest.mark.requirement("X-13")
+def test_a_hung_loop_is_killed_by_the_watchdog(tmp_path):
+    """The simulated watchdog really kills the interpreter, and the next start says why."""
+    script = tmp_path / "hang.py"
+    script.write_text(
+        "import machine, time\n"
+        "print('cause', machine.reset_cause())\n"
+        "dog = machine.WDT(timeout=300)\n"
+        "for _ in range(20):\n    dog.feed()\n    time.sleep_ms(50)\n"
+        "while True:\n    pass\n"
+    )
+    plant = rig.Plant()
+    env = dict(
+        os.environ,
+        LVZHA_PLANT=f"127.0.0.1:{plant.port}",
+        LVZHA_LANE="g1-b01",
+        MICROPYPATH=f"{ROOT / 'tools/simulator/interpreter'}:.frozen",
+    )
+    try:
+        outputs = []
+        for _ in range(2):
+            started = time.monotonic()
+            done = subprocess.run(
+                [str(MICROPYTHON), str(script)], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=30
+            )
+            assert done.returncode in (-9, 137)
+            assert time.monotonic() - started > 1.0, "not while it is fed"
+            outputs.append(done.stdout)
+        assert "cause 1" in outputs[0] and "cause 3" in outputs[1], outputs
+    finally:
+        plant.close()
