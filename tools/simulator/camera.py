@@ -29,7 +29,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aio_rtsp_toolkit.server import RtspServer
 from aio_rtsp_toolkit.server_media import MediaSource, MediaTrackInfo, profile_level_id_from_sps, to_base64
@@ -136,7 +136,7 @@ class LiveSession(RtspServerSession):
     """A client's session that sends ticks instead of a file."""
 
     async def _stream_media(self) -> None:
-        server: LiveServer = self.server
+        server = cast(LiveServer, self.server)
         state = next(s for s in self.track_states.values() if s.rtp_channel is not None)
         ticks: asyncio.Queue[Tick] = asyncio.Queue(maxsize=BEHIND_UNITS)
         first_time: int | None = None  # the toolkit's PLAY answer promises that RTP time starts at 0

@@ -15,13 +15,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from av.video.frame import PictureType
 
 from tools.simulator.scenes.film import RENDERER_VERSION, Film
 from tools.simulator.scenes.looks import FPS, HEIGHT_PX, LIGHTS, PHASES, WIDTH_PX, CameraLook, TruckLook
@@ -162,14 +163,14 @@ class Encoder:
         frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format="yuv420p")
         frame.pts = self._next_pts
         if starts_phase:
-            frame.pict_type = av.video.frame.PictureType.I
+            frame.pict_type = PictureType.I
         self._next_pts += 1
         (packet,) = self._codec.encode(frame)
         return Unit(bytes(packet), packet.is_keyframe)
 
 
 def store_clip(
-    units: Path, digest: str, phases: dict[str, Iterable[np.ndarray]], encoder: Encoder | None = None
+    units: Path, digest: str, phases: Mapping[str, Iterable[np.ndarray]], encoder: Encoder | None = None
 ) -> None:
     """Encode a clip's pictures (uint8 (h, w, 3), BGR) and write its two files. Raises OSError."""
     encoder = encoder or Encoder()

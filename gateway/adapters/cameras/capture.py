@@ -19,9 +19,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from typing import cast
 
 import av
+import av.logging
 import numpy as np
+from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
 from PIL import Image
 
 from gateway.adapters.cameras.ring import Packet, PacketRing, evenly
@@ -130,7 +134,7 @@ class Capture:
                     received += 1
                     self._store(packet)
                 self._note(last_error="stream ended")
-            except (av.FFmpegError, OSError, ValueError, IndexError) as error:
+            except (FFmpegError, OSError, ValueError, IndexError) as error:
                 self._note(last_error=plain(error))
             backoff_s = 0.25 if received else min(backoff_s * 2, self._settings.max_backoff_s)
             until_s = time.monotonic() + backoff_s
@@ -213,7 +217,7 @@ class Capture:
         """
         if not packets:
             return
-        decoder = av.CodecContext.create(self._codec, "r")
+        decoder = cast(VideoCodecContext, av.CodecContext.create(self._codec, "r"))
         decoder.thread_count = 1
         if self._extradata:
             decoder.extradata = self._extradata
@@ -225,7 +229,7 @@ class Capture:
                 packet.pts = packet.dts = index
             try:
                 frames = decoder.decode(packet)
-            except av.FFmpegError as error:
+            except FFmpegError as error:
                 is_sound = False
                 self._note(corrupt=self.state.corrupt + 1, last_error=f"corrupt picture, {plain(error)}")
                 continue

@@ -15,6 +15,7 @@ from tools.simulator.scenes.lights import LIGHTS_BY_NAME, Light
 from tools.simulator.scenes.loads import rigid, tractor
 from tools.simulator.scenes.looks import FPS, HEIGHT_PX, WIDTH_PX, CameraLook, TruckLook
 from tools.simulator.scenes.optics import Layer, Panel, Pinhole, Pose, over
+from tools.simulator.scenes.paint import bgr
 from tools.simulator.scenes.vehicle import Style, Vehicle
 from tools.simulator.scenes.yard import ARM_X, background, barrier
 
@@ -206,7 +207,7 @@ class Film:
                 y0 - top : y1 - top, x0 - left : x1 - left
             ]
             part = image[y0:y1, x0:x1]
-            part[:] = cv2.add(part, cv2.multiply(glow, (strength,) * 3 + (1.0,)))
+            part[:] = cv2.add(part, cv2.convertScaleAbs(glow, alpha=strength))
 
     def _sensor(self, picture: np.ndarray, light: Light, index: int) -> np.ndarray:
         """The picture with this frame's noise."""
@@ -249,7 +250,7 @@ def _line_kernel(dx: float, dy: float) -> np.ndarray:
     middle = size // 2
     start = (round((middle - dx / 2) * 16), round((middle - dy / 2) * 16))
     end = (round((middle + dx / 2) * 16), round((middle + dy / 2) * 16))
-    cv2.line(kernel, start, end, 255, 1, cv2.LINE_AA, 4)
+    cv2.line(kernel, start, end, (255,), 1, cv2.LINE_AA, 4)
     return (kernel / max(1.0, float(kernel.sum()))).astype(np.float32)
 
 
@@ -261,7 +262,7 @@ def _halo() -> np.ndarray:
     core = 255 * np.exp(-((r / 0.10) ** 2)) + 92 * np.exp(-r / 0.13)
     cross = 40 * np.exp(-np.abs(x) / 0.4) * np.exp(-((y / 0.02) ** 2))
     light = (core + cross) * np.clip(1.2 * (1 - r), 0, 1)
-    return np.clip(light[:, :, None] * np.float32((0.92, 0.98, 1.0)), 0, 255).astype(np.uint8)
+    return np.clip(light[:, :, None] * bgr((0.92, 0.98, 1.0)), 0, 255).astype(np.uint8)
 
 
 def _shadow(vehicle: Vehicle, strength: float) -> Panel:

@@ -144,11 +144,11 @@ class Layer:
         drawn = cv2.warpPerspective(texture, mapping, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         if (outline[:, 2] <= NEAR_M * 1.001).any():  # beyond the cut the mapping turns inside out
             mask = np.zeros(drawn.shape[:2], np.uint8)
-            cv2.fillConvexPoly(mask, np.round(polygon - (left, top)).astype(np.int32), 255, cv2.LINE_AA)
+            cv2.fillConvexPoly(mask, np.round(polygon - (left, top)).astype(np.int32), (255,), cv2.LINE_AA)
             drawn = cv2.multiply(drawn, cv2.merge([mask] * 4), scale=1 / 255)
         shade = np.multiply(panel.shade, light)
         if (shade != 1.0).any():
-            drawn = cv2.multiply(drawn, (*shade, 1.0))
+            drawn = cv2.multiply(drawn, (*shade, 1.0))  # type: ignore[call-overload]  # OpenCV takes a scalar
             if shade.max() > 1.0:  # a colour never exceeds its alpha
                 drawn = cv2.min(drawn, cv2.merge([drawn[:, :, 3]] * 4))
         part = self.image[top:bottom, left:right]

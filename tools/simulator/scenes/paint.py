@@ -15,9 +15,14 @@ Colour = tuple[float, float, float]  # BGR, 0-255
 Points = Sequence[tuple[float, float]]
 
 
-def clouds(shape: tuple[int, int], rng: np.random.Generator, *, coarse: int = 4, octaves: int = 5) -> np.ndarray:
+def bgr(values: Sequence[float] | Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
+    """float32 array of these numbers, a colour or a list of points."""
+    return np.asarray(values, np.float32)
+
+
+def clouds(shape: tuple[int, ...], rng: np.random.Generator, *, coarse: int = 4, octaves: int = 5) -> np.ndarray:
     """float32 (h, w), about 0-1: fractal noise; coarse: cells across the shorter side in the first octave."""
-    height, width = shape
+    height, width = shape[0], shape[1]
     total = np.zeros(shape, np.float32)
     weight = 1.0
     for octave in range(octaves):
@@ -68,19 +73,19 @@ class Board:
     def poly(self, points: Points, colour: Colour) -> None:
         pixels = [self._pixels(points)]
         cv2.fillPoly(self.colour, pixels, colour, cv2.LINE_AA, 4)
-        cv2.fillPoly(self.alpha, pixels, 255, cv2.LINE_AA, 4)
+        cv2.fillPoly(self.alpha, pixels, (255,), cv2.LINE_AA, 4)
 
     def rect(self, x: float, y: float, width: float, height: float, colour: Colour, *, radius: float = 0.0) -> None:
         self.poly(rounded(x, y, width, height, radius), colour)
 
     def line(self, points: Points, colour: Colour, thick_m: float) -> None:
         thick = max(1, round(thick_m * self.scale))
-        for target, ink in ((self.colour, colour), (self.alpha, 255)):
+        for target, ink in ((self.colour, colour), (self.alpha, (255,))):
             cv2.polylines(target, [self._pixels(points)], False, ink, thick, cv2.LINE_AA, 4)
 
     def disc(self, x: float, y: float, radius: float, colour: Colour) -> None:
         centre = tuple(int(v) for v in self._pixels([(x, y)])[0])
-        for target, ink in ((self.colour, colour), (self.alpha, 255)):
+        for target, ink in ((self.colour, colour), (self.alpha, (255,))):
             cv2.circle(target, centre, max(1, round(radius * self.scale * 16)), ink, -1, cv2.LINE_AA, 4)
 
     def region(self, x: float, y: float, width: float, height: float) -> tuple[slice, slice]:
@@ -92,16 +97,16 @@ class Board:
 
     def ramp(self, points: Points, top: Colour, bottom: Colour) -> None:
         """A polygon whose colour runs from `top` to `bottom`."""
-        x, y, width, height = cv2.boundingRect(np.float32(np.asarray(points) * self.scale))
+        x, y, width, height = cv2.boundingRect(bgr(np.asarray(points) * self.scale))
         rows, columns = self.alpha.shape
         x0, y0, x1, y1 = max(0, x), max(0, y), min(columns, x + width + 1), min(rows, y + height + 1)
         if x1 <= x0 or y1 <= y0:
             return
         mask = np.zeros(self.alpha.shape, np.uint8)
-        cv2.fillPoly(mask, [self._pixels(points)], 255, cv2.LINE_AA, 4)
+        cv2.fillPoly(mask, [self._pixels(points)], (255,), cv2.LINE_AA, 4)
         cut = mask[y0:y1, x0:x1]
         share = (np.arange(y0, y1, dtype=np.float32) - y) / max(1, height)
-        field = np.float32(top) + np.clip(share, 0, 1)[:, None] * (np.float32(bottom) - np.float32(top))
+        field = bgr(top) + np.clip(share, 0, 1)[:, None] * (bgr(bottom) - bgr(top))
         part = self.colour[y0:y1, x0:x1]
         weight = cut[:, :, None].astype(np.float32) / 255
         part[:] = (part * (1 - weight) + field[:, None, :] * weight).astype(np.uint8)
@@ -120,7 +125,7 @@ class Board:
         rows, columns = self.region(x, y, mask.shape[1] / self.scale, mask.shape[0] / self.scale)
         part = self.colour[rows, columns]
         weight = mask[: part.shape[0], : part.shape[1], None].astype(np.float32) / 255
-        part[:] = (part * (1 - weight) + np.float32(colour) * weight).astype(np.uint8)
+        part[:] = (part * (1 - weight) + bgr(colour) * weight).astype(np.uint8)
 
     def paste(self, image: np.ndarray, x: float, y: float) -> None:
         """An opaque BGR picture with its top left corner at (x, y), cut to the board."""
@@ -131,7 +136,7 @@ class Board:
 
     def tint(self, weight: np.ndarray, colour: Colour) -> None:
         """Mix a colour in by a weight per pixel (float, 0-1, the board's size); alpha stays."""
-        mixed = self.colour + (np.float32(colour) - self.colour) * weight[:, :, None].astype(np.float32)
+        mixed = self.colour + (bgr(colour) - self.colour) * weight[:, :, None].astype(np.float32)
         self.colour[:] = np.clip(mixed, 0, 255).astype(np.uint8)
 
     def dirt(

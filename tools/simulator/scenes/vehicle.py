@@ -10,7 +10,7 @@ import numpy as np
 from models.train.plates import plate_size_mm, render_plate
 from tools.simulator.scenes.looks import TruckLook
 from tools.simulator.scenes.optics import Panel
-from tools.simulator.scenes.paint import Board, Colour, clouds
+from tools.simulator.scenes.paint import Board, Colour, bgr, clouds
 
 FINE, COARSE = 400.0, 150.0
 """Texels per metre of the front and of the sides: about what the head camera sees of a waiting vehicle, and the body
@@ -158,7 +158,7 @@ def plate_panel(truck: TruckLook, style: Style, x: float, z_middle: float) -> Pa
         rim = np.minimum(np.minimum(column, width - column), np.minimum(row, height - row)) / (0.09 * height)
         soiled = np.maximum(soiled, np.clip(0.35 + 0.65 * rim, 0, 1) * (0.97 + 0.03 * noise))
     grain = clouds((height, width), style.rng, coarse=4)[:, :, None]
-    mud = np.float32((58, 78, 96)) * (0.7 + 0.55 * grain)
+    mud = bgr((58, 78, 96)) * (0.7 + 0.55 * grain)
     image = flat * (1 - soiled[:, :, None]) + mud * soiled[:, :, None]
     bgra = np.dstack([np.clip(image, 0, 255).astype(np.uint8), np.full((height, width), 255, np.uint8)])
     width_m, height_m = width_mm / 1000, height_mm / 1000

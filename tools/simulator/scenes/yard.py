@@ -10,7 +10,7 @@ import numpy as np
 
 from tools.simulator.scenes.lights import Light
 from tools.simulator.scenes.optics import Layer, Panel, Pinhole, over
-from tools.simulator.scenes.paint import Board, Colour, clouds
+from tools.simulator.scenes.paint import Board, Colour, bgr, clouds
 
 ARM_X = 4.3
 """Metres from the waiting vehicle's front to the arm."""
@@ -52,10 +52,10 @@ def _sky(camera: Pinhole, light: Light, rng: np.random.Generator) -> np.ndarray:
     width, height = camera.size_px
     horizon = max(40.0, horizon_px(camera))
     share = np.clip(np.arange(height, dtype=np.float32) / horizon, 0, 1)[:, None, None]
-    sky = np.float32(light.sky_top) * (1 - share) + np.float32(light.sky_low) * share
+    sky = bgr(light.sky_top) * (1 - share) + bgr(light.sky_low) * share
     sky = np.broadcast_to(sky, (height, width, 3)).copy()
     veil = clouds((height, width), rng, coarse=3)[:, :, None] ** 1.5
-    sky += veil * 0.22 * (np.float32(light.sky_low) * 1.15 - sky)
+    sky += veil * 0.22 * (bgr(light.sky_low) * 1.15 - sky)
     return np.clip(sky, 0, 255).astype(np.uint8)
 
 
@@ -123,9 +123,9 @@ def _plain(light: Light, rng: np.random.Generator) -> Panel:
     board = Board(400.0, 400.0, 4.0, (84, 118, 112))
     board.tint(0.5 * clouds(board.alpha.shape, rng, coarse=30), (70, 92, 84))
     rows = np.linspace(0.80, 0.18, board.alpha.shape[0], dtype=np.float32)[:, None]
-    near = board.colour * np.float32(light.ground)
+    near = board.colour * bgr(light.ground)
     haze = np.broadcast_to(rows[:, :, None], near.shape)
-    board.colour[:] = np.clip(near * (1 - haze) + np.float32(light.haze) * haze, 0, 255).astype(np.uint8)
+    board.colour[:] = np.clip(near * (1 - haze) + bgr(light.haze) * haze, 0, 255).astype(np.uint8)
     return Panel(board.texture(), (-390.0, -200.0, -0.02), (0, 400, 0), (400, 0, 0))
 
 
@@ -216,8 +216,8 @@ def _ground(light: Light, seed: int) -> Panel:
     y = (np.arange(columns, dtype=np.float32)[None, :] + 0.5) / GROUND_SCALE - HALF_Y
     pool = light.pool * np.exp(-(((x - 0.5) / 5.5) ** 2 + (y / 4.2) ** 2))
     haze = np.clip((-x - 14) / 60, 0, 0.55)[:, :, None]
-    lit = asphalt.colour * (np.float32(light.ground) + pool[:, :, None] * np.float32((0.92, 1.0, 1.06)))
-    lit = lit * (1 - haze) + np.float32(light.haze) * haze
+    lit = asphalt.colour * (bgr(light.ground) + pool[:, :, None] * bgr((0.92, 1.0, 1.06)))
+    lit = lit * (1 - haze) + bgr(light.haze) * haze
     texture = np.dstack([np.clip(lit, 0, 255).astype(np.uint8), asphalt.alpha])
     return Panel(texture, (FAR_X, -HALF_Y, 0.0), (0, 2 * HALF_Y, 0), (NEAR_X - FAR_X, 0, 0))
 
