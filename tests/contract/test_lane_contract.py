@@ -167,6 +167,6 @@ def test_decider_is_the_word_before_the_colon():
 
 
 def test_every_error_reason_is_listed():
-    source = (ROOT / "firmware/lane/contract.py").read_text("utf-8")
+    source = "".join((ROOT / f"firmware/lane/{name}.py").read_text("utf-8") for name in ("contract", "shape"))
     raised = {part.split('"')[1] for part in source.split("ContractError(")[1:] if part.lstrip().startswith('"')}
     assert raised <= set(contract.ERRORS)

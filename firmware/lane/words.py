@@ -1,0 +1,142 @@
+"""The closed lists of the lane contract: every word that may stand in a message. A new word is a contract change."""
+
+LOOPS = ("arrival", "under_arm", "exit")
+ROLES = (
+    "loop_arrival",
+    "loop_under_arm",
+    "loop_exit",
+    "beam",
+    "edge",
+    "radar",
+    "limit_open",
+    "limit_closed",
+    "button_raise",
+    "button_lower",
+    "button_stop",
+    "hold_to_run",
+    "fire",
+    "cabinet",
+    "arm_detached",
+)
+BARRIER_STATES = (
+    "unknown",
+    "closed",
+    "opening",
+    "open",
+    "closing",
+    "reversing",
+    "stopped",
+    "held_open",
+    "fault",
+)
+MODES = ("automatic", "manual", "maintenance")
+ENDS = ("completed", "denied_left", "backed_out", "forced", "tailgate", "abandoned")
+DECIDERS = ("policy", "person", "lane", "emergency")
+VERDICTS = ("ALLOW", "DENY", "HOLD")
+DIRECTIONS = ("forward", "backward")  # forward: arrival loop, arm, exit loop; in or out is the lane's configuration
+RESULTS = ("accepted", "done", "refused", "expired", "failed")
+TERMINAL = ("done", "refused", "expired", "failed")
+OPERATIONS = (
+    "raise",
+    "lower",
+    "stop",
+    "hold_open",
+    "release",
+    "arrival",
+    "sign",
+    "alarm",
+    "self_test",
+    "set_mode",
+    "reboot",
+    "clear_fault",
+)
+# Why a command was refused, expired or failed.
+REASONS = (
+    "malformed",  # not a valid command, but its id could be read
+    "retained",
+    "boot.other",
+    "id.repeated",
+    "deadline.passed",
+    "deadline.far",
+    "pass.none",  # names a pass, but nothing is at the arm
+    "pass.other",  # names a pass that is not the one at the arm
+    "why.missing",
+    "mode.manual",
+    "mode.maintenance",
+    "state.unknown",
+    "fault",
+    "held_open",  # lower: somebody holds the arm open
+    "fire",
+    "not_clear",  # lower: a presence input is active
+    "input.unhealthy",
+    "input.untested",
+    "moving",
+    "memory.low",
+    "unsupported",  # the board has no such part
+    "loop.healthy",  # arrival: only for a lane whose arrival loop is in fault
+    "occupied",  # arrival: a pass is at the arm
+    "at_lane_only",  # clear_fault: this one is cleared by a person at the lane
+    "no_fault",
+    "obstruction",
+    "travel.timeout",
+    "forced",
+    "detached",
+    "superseded",
+    "restart",
+)
+FAULTS = (
+    "two_obstructions",  # cleared at the lane only
+    "travel_timeout",
+    "limits_conflict",
+    "arm_detached",
+    "sensor_failed",
+    "input_stuck",
+    "input_noisy",
+    "output_failed",
+    "loop_late",
+    "memory_low",
+    "sign_silent",
+    "config_refused",
+    "clock_unset",
+)
+# What is seen of a crossing, oldest first. "reset": the lane restarted while the vehicle was crossing.
+EVIDENCE = (
+    "arrival_on",
+    "arrival_off",
+    "under_arm_on",
+    "under_arm_off",
+    "beam_on",
+    "beam_off",
+    "exit_on",
+    "exit_off",
+    "beam_clear",  # without break for the configured time
+    "edge_hit",
+    "forced",
+    "reset",
+)
+# Why a motion began or ended.
+CAUSES = (
+    "command",
+    "crossing",  # the vehicle is provably through
+    "left",  # the vehicle left backwards
+    "button",
+    "hold_to_run",
+    "fire",
+    "offline",
+    "loop_under_arm",
+    "beam",
+    "radar",
+    "edge",
+    "travel_limit",
+    "fault",
+    "detached",
+    "limit",
+)
+RESET_CAUSES = ("power_on", "hard", "watchdog", "soft", "deep_sleep", "brown_out", "unknown")
+UNCLEAN = ("rest", "moving")  # how the last boot ended when it was not an orderly stop
+ALARMS = ("off", "attention", "denied", "hold", "obstruction", "tailgate", "fault", "fire", "test")
+SIGNS = ("off", "gateway", "safe_text")
+IDENTITY_SOURCES = ("camera", "tag", "reader")
+QUESTIONS = ("inputs", "outputs", "counters", "memory", "versions", "faults", "settings", "log")
+UPDATE_STEPS = ("announce", "chunk", "commit", "abort")
+UPDATE_STATES = ("receiving", "verified", "committed", "confirmed", "refused", "failed", "rolled_back")
