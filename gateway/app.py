@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 import tomllib
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +43,7 @@ from gateway.services.capture import VehicleCapture
 from gateway.services.changes import Changes
 from gateway.services.conditions import Conditions
 from gateway.services.desk import SiteDesk
+from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
 from gateway.services.lane_desk import LaneDesk
 from gateway.services.lane_view import LaneNow
 from gateway.services.passage_record import Place
@@ -52,7 +52,6 @@ from gateway.services.relay import Relay, RelaySettings
 
 log = structlog.get_logger()
 
-CLOCK_PLAUSIBLE_FROM_MS = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1000)
 REFUSAL_SHOWN_MS = 600_000  # a refused message stays on the page for ten minutes
 DEFAULT_PACK = Path(__file__).parent / "policies" / "default.toml"
 PROFILES = Path(__file__).parent / "adapters" / "uplink" / "profiles"

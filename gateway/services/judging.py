@@ -13,6 +13,7 @@ from gateway.domain.vehicles import Vehicle
 from gateway.services.passage_record import UNREAD, Place, passage_record
 from gateway.services.ports import Change, Ledger, NewEntry, PhotoRow, Registers, VisitRow
 
+CLOCK_PLAUSIBLE_FROM_MS = 1_577_836_800_000  # 2020-01-01T00:00:00Z: an earlier clock was never set
 EMERGENCY_FAMILIES = ("police", "armed_police", "rescue")
 
 

@@ -20,6 +20,7 @@ from gateway.services import answering, judging
 from gateway.services.capture import Capture, VehicleCapture
 from gateway.services.changes import Changes
 from gateway.services.conditions import Conditions
+from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
 from gateway.services.lane_orders import LaneOrders
 from gateway.services.lane_view import LaneNow
 from gateway.services.passage_record import Place
@@ -175,6 +176,7 @@ class LaneDesk:
             pass_id, self.place.head_camera, self.place.body_camera, p.arrived_at_ms
         )
         reach("plate.read", pass_id)
+        await self._until_clock_is_plausible()
         now_ms = self._clock.wall_ms()
         facts = judging.facts_for(capture.identity, self.place.direction, self._registers, now_ms)
         verdict = decide(facts, self._pack)
@@ -204,6 +206,14 @@ class LaneDesk:
         await self._carry_out(p, actions)
         if not p.is_open:
             self._closed(p)
+
+    async def _until_clock_is_plausible(self) -> None:
+        """A record number carries the time and is kept for life: none is minted from a clock that was never set."""
+        while self._clock.wall_ms() < CLOCK_PLAUSIBLE_FROM_MS:
+            self._conditions.raise_("clock.implausible", "alarm", "网关时钟早于 2020 年，暂停自动判定，请校时或由门卫放行",
+                                    "the gateway's clock is before 2020: no verdicts until it is set; a person may open")  # fmt: skip
+            await asyncio.sleep(RETRY_LEDGER_S)
+        self._conditions.clear("clock.implausible")
 
     async def _write_photographs(self, p: Pass, capture: Capture) -> list[Any]:
         plate = capture.identity.plate_no or "未识别"

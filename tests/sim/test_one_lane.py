@@ -1,5 +1,6 @@
 """One lane, one truck after another, with the gateway killed at every point of the walk (virtual time)."""
 
+import asyncio
 import json
 import os
 from dataclasses import replace
@@ -176,6 +177,20 @@ async def test_without_a_camera_the_answer_is_unread_and_a_person_decides(house)
     await house.settle(lambda: house.passes() and house.passes()[0].verdict)
     assert house.passes()[0].verdict.rule_id == "unread"
     assert house.lane.raises == []
+
+
+@pytest.mark.requirement("X-37")
+async def test_no_record_number_is_minted_from_a_clock_that_was_never_set(house, monkeypatch):
+    right = house.clock.wall_ms
+    monkeypatch.setattr(house.clock, "wall_ms", lambda: right() - 1_795_000_000_000)
+    house.lane.arrive()
+    await house.forward(6)
+    assert house.passes()[0].verdict is None and house.lane.raises == []
+    assert [c.code for c in house.conditions.list()] == ["clock.implausible"]
+    monkeypatch.setattr(house.clock, "wall_ms", right)
+    await asyncio.sleep(1.1)
+    await house.settle(lambda: house.lane.raises)
+    assert house.conditions.list() == []
 
 
 async def test_a_replayed_journal_changes_nothing(house):
