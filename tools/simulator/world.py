@@ -53,8 +53,8 @@ class LaneWorld:
         self.arm = Arm()
         self.sign = Sign()
         self.visitors: list[Visitor] = []
-        self.outputs = dict.fromkeys(OUTPUT_ROLES, 0)
-        self.inputs = dict.fromkeys(INPUT_ROLES, 0)
+        self.outputs: dict[str, int] = dict.fromkeys(OUTPUT_ROLES, 0)
+        self.inputs: dict[str, int] = dict.fromkeys(INPUT_ROLES, 0)
         self.forced: dict[str, int] = {}  # inputs a test or an operator holds at a level
         self.violations: dict[str, int] = {}
         self.now_ms = 0
@@ -208,7 +208,7 @@ class LaneWorld:
     # ------------------------------------------------------------------ sensors
 
     def _sense(self, edge: bool) -> None:
-        seen = {role: 0 for role in INPUT_ROLES}
+        seen: dict[str, int] = dict.fromkeys(INPUT_ROLES, 0)
         for role, (start_m, end_m) in LOOPS_M.items():
             metal = sum(v.driver.body.metal_over_m(v.driver.front_m, start_m, end_m) for v in self.visitors)
             threshold = LOOP_OFF_METAL_M if self.inputs[role] else LOOP_ON_METAL_M
