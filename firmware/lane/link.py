@@ -188,6 +188,9 @@ class Link:
                 self._results.pop(0)
             if parts.safety.is_at_rest():
                 self._results.extend(parts.commands.outcomes())
+                while parts.replies and mqtt.in_flight() < WINDOW:
+                    name, payload = parts.replies.pop(0)
+                    await mqtt.publish(self._topics[name], payload, 1)
                 await self._publish_events(now)
                 if since(now, state_at) >= STATE_GAP_MS and (
                     parts.is_state_new() or since(now, state_at) > STATE_EVERY_MS

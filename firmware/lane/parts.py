@@ -7,7 +7,7 @@ import gc
 import json
 import os
 
-from lane import config, contract
+from lane import config, contract, diagnostics
 from lane.clock import since
 from lane.commands import Commands
 from lane.contract import ROLES, ContractError
@@ -19,12 +19,13 @@ from lane.ring import NO_PASS, event_message
 from lane.safety import Safety
 from lane.sign import Sign
 
-FIRMWARE = "0.1.0"
 SAVE_MS = 5000
 CYCLES_SAVED = 20  # arm cycles between two writes of the counter
 
 
 class Parts:
+    FIRMWARE = "0.1.0"
+
     def __init__(self, settings, board, clock, journal, log):
         now = clock.now()
         present = [role for role in ROLES if role not in settings["absent"]]
@@ -39,6 +40,7 @@ class Parts:
         self.commands = Commands(self.safety, self.sign, clock, journal.boot)
         self.delays = Delays()
         self.malformed = 0
+        self.replies = []  # (message name, bytes) that the link publishes when it can
         self._cycles_before = journal.cycles
         self._cause = board.reset_cause()
         self._gateway_online = False
@@ -125,7 +127,27 @@ class Parts:
             self.set_wall(contract.time_to_ms(message["at"]), message["error_ms"])
         elif name == "config":
             self._take_config(message)
+        else:
+            self._take_question(name, message)
         return was_silent and not self.is_silent(now)
+
+    def _take_question(self, name, message):
+        """Answer a technician; refuse by name what this firmware cannot do yet."""
+        if name == "diagnostics/request":
+            found, reason = diagnostics.answer(self, message["question"])
+            reply = {"id": message["id"], "part": 0, "of": 1, "reason": reason, "answer": found}
+            self.replies.append(("diagnostics/reply", contract.encode("diagnostics/reply", reply)))
+        elif name == "update":
+            status = {"id": message["id"], "state": "refused", "offset": 0, "version": None, "reason": "unsupported"}
+            self.replies.append(("update/status", contract.encode("update/status", status)))
+        elif name == "offline-list" and message["part"] == 0:
+            refusal = {
+                "version": message["version"],
+                "reason": "unsupported",
+                "where": "",
+                "allowed": "no list on this board",
+            }
+            self.note("list.refused", refusal)
 
     def set_wall(self, utc_ms, error_ms):
         changed = self.clock.set_wall(utc_ms, error_ms)
@@ -176,7 +198,7 @@ class Parts:
                 "count": self.journal.count,
                 "cause": self._cause,
                 "unclean": self.journal.unclean,
-                "firmware": FIRMWARE,
+                "firmware": self.FIRMWARE,
                 "slot": "none",
                 "board": self.board.NAME,
                 "address": self.board.address(),
@@ -230,14 +252,15 @@ class Parts:
                     for i, role in enumerate(ROLES)
                     if inputs.present[i]
                 },
-                "faults": self._faults(),
+                "faults": self.faults(),
                 "alarm": safety.alarm.pattern,
                 "sign": self.sign.showing,
                 "gateway": "silent" if is_silent else "heard",
             },
         )
 
-    def _faults(self):
+    def faults(self):
+        """What is wrong at this moment, at most eight, as `state` tells it."""
         safety = self.safety
         faults = []
         if safety.barrier.fault is not None:

@@ -196,6 +196,7 @@ class Gateway:
         self.states: list[dict] = []
         self.statuses: list[dict] = []
         self.telemetry: list[dict] = []
+        self.replies: list[dict] = []
         self.raw: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self.clock: tuple[float, int] | None = None
         self._n = 0
@@ -256,6 +257,8 @@ class Gateway:
                 self._see(body)
         elif name == "status":
             self.statuses.append(body)
+        elif name in ("diagnostics/reply", "update/status"):
+            self.replies.append(body)
         elif name == "telemetry":
             self.telemetry.append(body)
             self._see(body)

@@ -280,6 +280,20 @@ def test_settings_are_applied_whole_or_refused_by_name(site):
     assert gateway.event("config.refused", after=before)["data"]["where"] == "broker_host"
 
 
+def test_every_question_of_a_technician_is_answered(site):
+    gateway = site.start()
+    for question in contract.QUESTIONS:
+        ask = {"id": gateway.new_id(), "question": question, "args": {}}
+        gateway.publish("diagnostics/request", contract.encode("diagnostics/request", ask))
+        reply = until(lambda a=ask: next((r for r in gateway.replies if r["id"] == a["id"]), None), 8, question)
+        assert (reply["reason"] is None) == (question != "log"), reply
+        assert reply["answer"] or question in ("log", "faults")
+    update = {"id": gateway.new_id(), "step": "abort"}
+    gateway.publish("update", contract.encode("update", update))
+    status = until(lambda: next((r for r in gateway.replies if r["id"] == update["id"]), None), 8, "update")
+    assert (status["state"], status["reason"]) == ("refused", "unsupported")
+
+
 def test_bad_settings_are_refused_naming_key_value_and_allowed(site):
     site.start_broker()
     lane = site.start_lane(travel_limit_ms=99)
