@@ -33,8 +33,9 @@ DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """One browser for this folder only: while it runs, no test of another folder could use an event loop."""
     missing = [str(path) for path in (CHROMIUM, *VENDOR_FILES.values()) if not path.exists()]
     if missing:
         message = f"the console's browser tests need {', '.join(missing)}: run tools/setup"
