@@ -19,6 +19,14 @@ MODELS_FOLDER = Path(__file__).resolve().parents[3] / "models"
 """Beside the package, both in a checkout and where the wheel is installed."""
 
 
+CUTS = ((1.0, 1.0), (1.04, 1.10), (0.98, 0.95))
+"""Stretches of the corners, across and down. A doubtful plate is cut again a little wider and a little closer, and
+the reading with the surest weakest character counts: on the validation scenes at a gate of 0.8 that read 104 of 113
+right and 1 wrong, against 96 and 1 with one cut (2026-11-24)."""
+SURE = 0.9
+"""Weakest character from which no further cut is tried."""
+
+
 def _rank(read: PlateRead) -> tuple[bool, bool, float]:
     """Plate numbers before other text (a name on a door), text before none, then large and certain first."""
     weakest = min(read.char_confidences, default=1.0)
@@ -87,11 +95,19 @@ class PlatePipeline:
     def _reading(self, frame: np.ndarray, found: Detection) -> Reading:
         if found.width_px < self._min_width_px:
             return NOTHING
-        reading = self._reader.read(rectify_plate(frame, found.corners.tolist(), found.rows))
-        if not reading.text:
+        best, weakest = NOTHING, 0.0
+        for stretch in CUTS:
+            middle = found.corners.mean(axis=0)
+            corners = (found.corners - middle) * np.array(stretch, np.float32) + middle
+            reading = self._reader.read(rectify_plate(frame, corners.tolist(), found.rows))
+            if reading.text and min(reading.char_confidences) > weakest:
+                best, weakest = reading, min(reading.char_confidences)
+            if weakest >= SURE:
+                break
+        if not best.text:
             return NOTHING
-        mean = math.prod(reading.char_confidences) ** (1 / len(reading.text))
-        return reading if mean >= self._min_mean else NOTHING
+        mean = math.prod(best.char_confidences) ** (1 / len(best.text))
+        return best if mean >= self._min_mean else NOTHING
 
     def warm_up(self) -> None:
         """Run once on an even picture, so that the first real frame meets allocated memory."""
