@@ -30,8 +30,11 @@ def local_time(at_ms: int | None, pattern: str = "%H:%M:%S") -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(SHANGHAI).strftime(pattern)
 
 
-def plate_badge(plate: str, colour: str, t: Texts) -> dict[str, Any]:
-    """A plate as drawn: region (first two characters), number, colour family. An empty plate is shown as unread."""
+def plate_badge(plate: str, colour: str, t: Texts, *, is_judged: bool = True) -> dict[str, Any]:
+    """A plate as drawn: region (first two characters), number, colour family. An empty plate is shown as unread,
+
+    or as being read while there is no verdict yet.
+    """
     known = colour in PLATE_COLOURS and bool(plate)
     return {
         "region": plate[:2],
@@ -39,7 +42,7 @@ def plate_badge(plate: str, colour: str, t: Texts) -> dict[str, Any]:
         "family": PLATE_COLOURS[colour] if known else "unread",
         "is_read": bool(plate),
         "colour": t.label("plate_colour", colour) if known else "",
-        "is_long": len(plate) >= 8,
+        "no_plate_word": t("plate.unread") if is_judged else t("verdict.none"),
     }
 
 
@@ -122,7 +125,7 @@ def pass_card(view: PassView, t: Texts) -> dict[str, Any]:
         "arrived": local_time(view.arrived_at_ms, "%Y-%m-%d %H:%M:%S"),
         "state": view.state,
         "state_word": t.label("state", view.state),
-        "plate": plate_badge(view.plate, view.plate_colour, t),
+        "plate": plate_badge(view.plate, view.plate_colour, t, is_judged=bool(view.verdict or view.end)),
         "plate_text": view.plate,
         "candidates": [candidate for candidate in view.plate_candidates if candidate != view.plate],
         "confidence_percent": f"{view.confidence * 100:.0f}%" if view.plate else "",
