@@ -5,16 +5,15 @@ Commanded motion is `motion` (1 up, -1 down, 0 none); the outputs follow from it
 """
 
 from lane import interlock
-from lane.antismash import BLOCKED, FAILED, PASSED
-from lane.inputs import BEAM, DETACHED, FIRE, HOLD_TO_RUN, LIMIT_CLOSED, LIMIT_OPEN
+from lane.closing import GO, CloseWish
+from lane.inputs import DETACHED, FIRE, HOLD_TO_RUN, LIMIT_CLOSED, LIMIT_OPEN
+from lane.outcomes import Owed
 from lane.ring import NO_PASS
-from lane.ticks import add, diff
+from lane.ticks import diff
 
 UP = 1
 DOWN = -1
 CONFLICT_MS = 100  # both limits for this long: FAULT
-RETEST_MS = 5000  # after a failed self-test, while a close is wanted
-ONE_SHOT_MS = 3000  # a requested close waits this long for the clear rule, then it has failed
 CONTACT_PULSE_MS = 500  # drive kind `contact`: length of a press on the drive's OPEN or CLOSE
 
 
@@ -25,49 +24,32 @@ class Barrier:
         self._in = inputs
         self._smash = smash
         self._ring = ring
-        self._outcomes = outcomes
+        self._owed = Owed(outcomes)
+        self._wish = CloseWish(inputs, smash)
         self._rest = rest
         self._is_contact = settings["drive"] == "contact"
         self.apply(settings)
         self.mode = "automatic"
         self.state = "unknown"
-        self.motion = 0
-        self.out_open = 0
-        self.out_close = 0
-        self.fault = None
-        self.fault_at = 0
-        self.is_held = False
-        self.is_fire = False
+        self.motion = self.out_open = self.out_close = 0
+        self.fault, self.fault_at = None, 0
+        self.is_held = self.is_fire = False
         self.is_forced = False  # set when something else moved the arm; the safety loop takes it
-        self.obstructions = 0
-        self.cycles = 0
+        self.obstructions = self.cycles = 0
         self.at_arm = 0  # pass at the arm, kept up to date by the safety loop
         self.pass_seq = 0  # the pass whose motion this is; written on the events
         self._want = 0  # direction asked for; becomes motion after the dead time
         self._last = 0  # direction of the last motion
-        self._dead = False  # dead time of the last motion is running
-        self._is_ending = False
-        self._ended = 0
-        self._started = 0
-        self._close_cause = None  # a close is wanted
-        self._close_command = None
-        self._close_stays = False  # wanted until done (crossing), not one attempt (request)
-        self._close_since = 0
-        self._retest_at = 0
-        self._is_waiting_retest = False
+        self._dead = self._is_ending = False  # dead time of the last motion is running; its output has yet to fall
+        self._started = self._ended = 0
         self._hold_to_run = False
-        self._both_since = 0
-        self._is_both = False
-        self._command = None  # command whose result is owed
-        self._goal = None
+        self._both_since, self._is_both = 0, False
 
     def apply(self, settings):
         """Take new times; at rest only."""
         self._dead_ms = 0 if self._is_contact else settings["dead_time_ms"]
         self._travel_ms = settings["travel_limit_ms"]
-        self._clear_ms = settings["clear_ms"]
-
-    # ---- at boot ----
+        self._wish.clear_ms = settings["clear_ms"]
 
     def start(self, now):
         """Where is the arm? Nothing moves."""
@@ -93,7 +75,7 @@ class Barrier:
             self._take_open(command)
         elif is_up:
             self._take_open(command)
-            self._pay("done", None)
+            self._owed.pay("done", None)
         else:
             if not self._rest.has_memory() and cause == "command":
                 return "memory.low"
@@ -106,7 +88,7 @@ class Barrier:
 
     def _take_open(self, command):
         self._drop_close("superseded")
-        self._owe(command, "open")
+        self._owed.owe(command, "open")
         self.pass_seq = self.at_arm
         if self.fault is None:
             self.obstructions = 0
@@ -114,8 +96,8 @@ class Barrier:
     def request_close(self, now, cause, command=None, stays=False, pass_seq=0):
         """Closes when provably clear. stays: keep wanting it; else it fails when it cannot begin within ONE_SHOT_MS."""
         if self.state == "closed":
-            self._owe(command, "closed")
-            self._pay("done", None)
+            self._owed.owe(command, "closed")
+            self._owed.pay("done", None)
             return None
         if self.state == "closing":
             return None if stays else "moving"
@@ -126,35 +108,31 @@ class Barrier:
             return reason
         self._drop_close("superseded")
         if not stays:
-            self._owe(command, "closed")
+            self._owed.owe(command, "closed")
         self.pass_seq = pass_seq
-        self._close_cause = cause
-        self._close_command = command
-        self._close_stays = stays
-        self._close_since = now
-        self._is_waiting_retest = False
+        self._wish.want(now, cause, command, stays)
         return None
 
     def request_stop(self, now, cause, command=None):
         self._drop_close("superseded")
         if self.motion == 0 and self._want == 0:
-            self._owe(command, "stopped")
-            self._pay("done", None)
+            self._owed.owe(command, "stopped")
+            self._owed.pay("done", None)
             return None
         if self.is_fire:
             return "fire"
         if self._is_contact:
             if self.motion == UP or self._want == UP:
                 return "unsupported"  # a momentary contact cannot stop what rises
-            self._owe(command, "open")
+            self._owed.owe(command, "open")
             self._turn_up(now)
             self._ring.put("barrier.stopped", now, self.pass_seq, cause, command)
             return None
-        self._owe(command, "stopped")
+        self._owed.owe(command, "stopped")
         self._halt(now)
         self.state = "stopped"
         self._ring.put("barrier.stopped", now, self.pass_seq, cause, command)
-        self._pay("done", None)
+        self._owed.pay("done", None)
         return None
 
     def hold(self, now, cause, command=None):
@@ -187,7 +165,7 @@ class Barrier:
         return None
 
     def wants_close(self):
-        return self._close_cause is not None
+        return self._wish.cause is not None
 
     def forget_close(self):
         """A new vehicle is on its way: the close waits for that crossing."""
@@ -200,16 +178,15 @@ class Barrier:
     def is_at_rest(self):
         return not self.is_commanded() and not self._smash.is_testing()
 
-    # ---- one step ----
-
     def step(self, now):
         inputs = self._in
+        self._start_motion(now)
         self._watch_limits(now)
         if inputs.rose[DETACHED]:
             self._ring.put("barrier.detached", now, self.pass_seq, self.state)
             self._halt(now)
             self._set_fault(now, "arm_detached", "barrier")
-            self._pay("failed", "detached")
+            self._owed.pay("failed", "detached")
             self.is_forced = True
         self._watch_fire(now)
         self._watch_hold_to_run(now)
@@ -219,6 +196,12 @@ class Barrier:
             self._step_up(now)
         else:
             self._step_rest(now)
+        pressed = not self._is_contact or diff(now, self._started) < CONTACT_PULSE_MS
+        self.out_open = 1 if self.motion == UP and pressed else 0
+        self.out_close = 1 if self.motion == DOWN and pressed else 0
+
+    def _start_motion(self, now):
+        """A wanted motion begins here, before this step's inputs are judged: what was stored meanwhile took time."""
         if self._is_ending:
             self._ended = now  # the output falls in this step, also when the halt was asked for between two steps
             self._is_ending = False
@@ -227,9 +210,6 @@ class Barrier:
         if self._want and not self.motion and (not self._dead or self._want == self._last):
             self.motion = self._want
             self._started = now
-        pressed = not self._is_contact or diff(now, self._started) < CONTACT_PULSE_MS
-        self.out_open = 1 if self.motion == UP and pressed else 0
-        self.out_close = 1 if self.motion == DOWN and pressed else 0
 
     def _watch_limits(self, now):
         if self._in.on[LIMIT_OPEN] and self._in.on[LIMIT_CLOSED]:
@@ -237,7 +217,7 @@ class Barrier:
                 self._is_both = True
                 self._halt(now)
                 self._set_fault(now, "limits_conflict", "barrier")
-                self._pay("failed", "fault")
+                self._owed.pay("failed", "fault")
         else:
             self._both_since = now
             self._is_both = False
@@ -279,10 +259,10 @@ class Barrier:
             self.obstructions = 0
             self.cycles += 1
             self._hold_to_run = False
-            self._close_cause = None
+            self._wish.forget()
             self._smash.forget()
             self._ring.put("barrier.closed", now, self.pass_seq, travel)
-            self._pay("done", None)
+            self._owed.pay("done", None)
         elif self.motion and diff(now, self._started) >= self._travel_ms:
             self._time_out(now, "down")
 
@@ -293,7 +273,7 @@ class Barrier:
             self._halt(now)
             self.state = "held_open" if self.is_held else "fault" if self.fault else "open"
             self._ring.put("barrier.open", now, self.pass_seq, travel)
-            self._pay("done", None)
+            self._owed.pay("done", None)
         elif self.motion and diff(now, self._started) >= self._travel_ms:
             self._time_out(now, "up")
 
@@ -301,9 +281,8 @@ class Barrier:
         inputs = self._in
         is_open = inputs.on[LIMIT_OPEN] and not inputs.on[LIMIT_CLOSED]
         is_closed = inputs.on[LIMIT_CLOSED] and not inputs.on[LIMIT_OPEN]
-        if (self.state == "closed" and not inputs.on[LIMIT_CLOSED]) or (
-            self.state in ("open", "held_open") and not inputs.on[LIMIT_OPEN]
-        ):
+        is_up = self.state == "open" or self.state == "held_open"
+        if (self.state == "closed" and not inputs.on[LIMIT_CLOSED]) or (is_up and not inputs.on[LIMIT_OPEN]):
             self._ring.put("barrier.forced", now, self.pass_seq, self.state)
             self._drop_close("forced")
             self.is_forced = True
@@ -315,61 +294,34 @@ class Barrier:
             elif is_closed and self.state in ("unknown", "stopped"):
                 self.state = "closed"
                 self._ring.put("barrier.closed", now, self.pass_seq, None)
-        if self._close_cause is not None:
+        if self._wish.cause is not None:
             self._try_close(now)
 
     def _try_close(self, now):
-        smash = self._smash
         if self.state == "closed":
             self._drop_close("superseded")
             return
-        if not self._close_stays and diff(now, self._close_since) > ONE_SHOT_MS:
-            self._drop_close("not_clear" if smash.is_blocked() else "input.untested")
-            return
-        if (
-            self._may_close(False, False) in ("fault", "fire", "held_open", "state.unknown")
-            or self.mode == "maintenance"
-        ):
+        reason = self._may_close(False, False)
+        if reason in ("fault", "fire", "held_open", "state.unknown") or self.mode == "maintenance":
             self._drop_close("fault" if self.fault else "superseded")
             return
-        if smash.is_blocked() or smash.clear_for_ms(now) < self._clear_ms:
-            smash.forget()
-            return
-        if smash.is_testing():
-            return
-        if smash.state == PASSED:
+        answer = self._wish.step(now)
+        if answer == GO:
             if self._may_close(False, False) is None:
-                self._begin_down(now, self._close_cause, self._close_command)
+                self._begin_down(now, self._wish.cause, self._wish.command)
             else:
-                smash.forget()
-            return
-        if (smash.state == FAILED or smash.state == BLOCKED) and not self._is_waiting_retest:
-            if not self._close_stays:
-                self._drop_close("input.untested" if smash.state == FAILED else "not_clear")
-                smash.forget()
-                return
-            self._is_waiting_retest = True
-            self._retest_at = add(now, RETEST_MS)
-        if self._is_waiting_retest and diff(now, self._retest_at) < 0:
-            return
-        self._is_waiting_retest = False
-        if self._in.present[BEAM]:
-            smash.begin(now)
-
-    # ---- parts of a step ----
+                self._smash.forget()
+        elif answer is not None:
+            self._drop_close(answer)
 
     def _may_close(self, is_any_test, is_hold_to_run):
+        is_fault = self.fault is not None or self._in.on[DETACHED] or self._is_both
+        smash = self._smash
+        is_tested = is_any_test or smash.is_tested()
         return interlock.may_close(
-            self.state,
-            self.fault is not None or self._in.on[DETACHED] or self._is_both,
-            self.is_fire,
-            self.is_held,
-            self._smash.is_blocked(),
-            self._smash.is_unhealthy(),
-            is_any_test or self._smash.is_tested(),
-            is_hold_to_run,
-            self.mode,
-        )
+            self.state, is_fault, self.is_fire, self.is_held, smash.is_blocked(), smash.is_unhealthy(), is_tested,
+            is_hold_to_run, self.mode
+        )  # fmt: skip
 
     def _begin_down(self, now, cause, command):
         if not self._rest.has_memory():
@@ -386,7 +338,7 @@ class Barrier:
             self.obstructions += 1
         self._hold_to_run = False
         self._smash.forget()
-        if not self._close_stays or self.obstructions >= 2 or not is_obstruction:
+        if not self._wish.stays or self.obstructions >= 2 or not is_obstruction:
             self._drop_close("obstruction")
         self._turn_up(now)
         self._ring.put("barrier.reversed", now, self.pass_seq, cause, self.obstructions)
@@ -416,7 +368,7 @@ class Barrier:
         self._hold_to_run = False
         self._ring.put("barrier.timeout", now, self.pass_seq, direction, travel)
         self._set_fault(now, "travel_timeout", "barrier")
-        self._pay("failed", "travel.timeout")
+        self._owed.pay("failed", "travel.timeout")
 
     def _set_fault(self, now, code, component):
         self._drop_close("fault")
@@ -439,24 +391,9 @@ class Barrier:
                 self.state = "closed" if self._in.on[LIMIT_CLOSED] else "unknown"
 
     def _drop_close(self, reason):
-        if self._close_cause is not None:
-            self._close_cause = None
-            self._close_stays = False
-            if self._goal == "closed":
-                self._pay("failed", reason)
+        if self._wish.cause is not None:
+            self._wish.forget()
+            if self._owed.goal == "closed":
+                self._owed.pay("failed", reason)
             if self.motion == 0 and self._want == 0:
                 self._smash.forget()
-
-    def _owe(self, command, goal):
-        if self._command is not None and (command is not None or goal != self._goal):
-            self._pay("failed", "superseded")
-        if command is not None:
-            self._command = command
-            self._goal = goal
-
-    def _pay(self, result, reason):
-        """Report how the owed command ended."""
-        if self._command is not None:
-            self._outcomes.put(self._command, result, reason)
-            self._command = None
-            self._goal = None

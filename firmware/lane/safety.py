@@ -23,37 +23,12 @@ from lane.inputs import (
     Inputs,
 )
 from lane.loops import CROSSING, Lane
+from lane.outcomes import Outcomes
 from lane.ring import NO_PASS, EventRing
 from lane.ticks import diff
 
 LOCAL_CLEAR_MS = 3000  # stop button held this long at the lane clears a fault
 OUTPUTS = ("open", "close", "beam_test", "alarm_light", "siren", "fault_light")
-
-
-class Outcomes:
-    """Terminal results of commands until the link takes them. Sixteen places; a motion has one command."""
-
-    def __init__(self, places=16):
-        self._id = [None] * places
-        self._result = [None] * places
-        self._reason = [None] * places
-        self.count = 0
-        self.lost = 0
-
-    def put(self, command, result, reason):
-        if self.count == len(self._id):
-            self.lost += 1
-            return
-        self._id[self.count] = command
-        self._result[self.count] = result
-        self._reason[self.count] = reason
-        self.count += 1
-
-    def take(self):
-        """Everything so far as a list of (id, result, reason), oldest first."""
-        taken = [(self._id[i], self._result[i], self._reason[i]) for i in range(self.count)]
-        self.count = 0
-        return taken
 
 
 def _filters(settings):

@@ -438,6 +438,7 @@ def scenario_contact_drive_pulses_and_reverses_by_open():
     assert bench.safety.barrier.motion == -1, "the motion goes on until a limit is read"
     bench.forced_inputs["beam"] = 1
     bench.step()
+    bench.step()
     assert bench.safety.out[0] == 1, "no dead time: the drive has its own"
     assert bench.safety.stop_arm(bench.now, COMMAND) == ("refused", "unsupported")
 
