@@ -91,6 +91,8 @@ class VoteGates:
     min_share: of a position's weight that the chosen character must hold.
     min_type_share: of the weight for the plate's type; below it the type is `unknown`.
     max_rival_ratio: weight of the best other plate against the winner's; above it two plates compete: unread.
+    max_other_length_ratio: weight of sure reads that are like the winner but longer or shorter, against its sure
+        reads; above it the count of characters is in doubt (警 read for 应急): unread.
     full_width_px: plates at least this wide have full weight.
     """
 
@@ -98,6 +100,7 @@ class VoteGates:
     min_share: float = 0.70
     min_type_share: float = 0.55
     max_rival_ratio: float = 0.60
+    max_other_length_ratio: float = 0.34
     full_width_px: float = 110.0
 
 
@@ -107,7 +110,8 @@ class PlateVote:
 
     text: the plate in normal form when is_read, else "". confidence: 0.0-1.0, the smallest share of the winning
     characters. agreeing: reads with exactly this text that passed the gates. reads: all that were given.
-    reason: "" when read, else no_plate, too_few_agree, low_confidence, not_a_plate, type_mismatch or two_plates.
+    reason: "" when read, else no_plate, too_few_agree, low_confidence, not_a_plate, type_mismatch,
+    two_plates or two_lengths.
     candidates: the two best texts, the winner first. losers: (text, weight) of every other text, heaviest first.
     """
 
@@ -170,6 +174,24 @@ def _weight(read: PlateRead, gates: VoteGates) -> float:
 
 def _differing(one: str, other: str) -> int:
     return sum(a != b for a, b in zip(one, other, strict=True)) if len(one) == len(other) else 99
+
+
+def _edits(one: str, other: str) -> int:
+    """Fewest characters to insert, drop or replace to get from one text to the other."""
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(other, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return row[-1]
+
+
+def _other_length_ratio(text: str, weighed: list[tuple[PlateRead, float]], gates: VoteGates) -> float:
+    """Weight of sure reads near `text` with another length against the weight of sure reads of `text`."""
+    sure = [(r.text, w) for r, w in weighed if min(r.char_confidences) >= gates.min_char_confidence]
+    same = sum(w for t, w in sure if t == text)
+    other = sum(w for t, w in sure if len(t) != len(text) and _edits(t, text) <= 3)
+    return other / max(same, 1e-9)
 
 
 def _clusters(reads: list[tuple[PlateRead, float]]) -> list[list[tuple[PlateRead, float]]]:
@@ -242,6 +264,8 @@ def vote(reads: Sequence[PlateRead], *, min_agreeing: int, gates: VoteGates | No
         reason = "type_mismatch"
     elif rival > gates.max_rival_ratio:
         reason = "two_plates"
+    elif _other_length_ratio(text, weighed, gates) > gates.max_other_length_ratio:
+        reason = "two_lengths"
     elif agreeing < min_agreeing:
         reason = "too_few_agree"
     elif share < gates.min_share:

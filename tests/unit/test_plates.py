@@ -141,6 +141,13 @@ def test_weak_characters_never_count_as_agreement():
     assert not outcome.is_read
 
 
+def test_sure_reads_of_another_length_leave_the_plate_unread():
+    reads = [read_of("云X8849警", at_ms=i, plate_type="white") for i in range(3)]
+    reads += [read_of("云X8849应急", at_ms=5 + i, plate_type="white") for i in range(2)]
+    outcome = vote(reads, min_agreeing=2)
+    assert not outcome.is_read and outcome.reason in ("two_lengths", "two_plates")
+
+
 def test_two_vehicles_of_like_size_stay_unread():
     reads = [read_of("云A12345", at_ms=i) for i in range(3)] + [read_of("川B88888", at_ms=10 + i) for i in range(3)]
     outcome = vote(reads, min_agreeing=2)

@@ -61,7 +61,7 @@ def random_plate(kind: str, rng: np.random.Generator) -> str:
         return _region(rng) + _digits(rng, 5) + _new_energy_letter(rng)
     if kind == "white":
         draw = rng.random()
-        if draw < 0.55:
+        if draw < 0.45:
             return _region(rng) + _serial(rng, 4) + "警"
         if draw < 0.85:
             return _pick(rng, PROVINCES) + _pick(rng, "XS") + _digits(rng, 4) + "应急"
