@@ -1,16 +1,18 @@
 """The plate gauge: right, wrong and unread on named sets, with the models' hashes: `python -m tools.bench.plates`.
 
-Sets: `crops` (real cut-outs, reader alone), `scenes` (real pictures, one frame end to end), `passes` (drawn lorries,
-six frames a pass through the vote; one row per plate kind and one per light) and `mud` (passes whose plate nobody
-could read: anything but unread is wrong). The real sets need $LVZHA_PLATE_PICTURES or ../shared/plates and take its
-validation split only. Wrong means a valid plate number that is not the true one; for `scenes` and `crops` a single
-frame decides, so the vote's character gate is applied to it. Bounds are Wilson's at 95 %, one-sided.
+Sets: `crops` (real cut-outs, reader alone, one cut), `scenes` (real pictures, one frame end to end), `passes` (drawn
+lorries, six frames a pass through the vote; one row per plate kind and one per light), `mud` (such passes whose plate
+nobody could read: anything but unread is wrong), `site` (clips of the bench's simulated head camera, six frames a pass
+through the vote) and `site mud` (every ninth of those). The real sets need $LVZHA_PLATE_PICTURES or ../shared/plates
+and take its validation split only. Wrong means a valid plate number that is not the true one; for `scenes` and `crops`
+a single frame decides, so the vote's character gate is applied to it. Bounds are Wilson's at 95 %, one-sided.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
 import math
 import time
@@ -27,6 +29,8 @@ from gateway.domain.plates import PlateRead, VoteGates, is_valid_plate, normal_f
 from models.train.gate_frames import lorry_frame
 from models.train.pictures import Labelled, load_labels, pictures_folder
 from models.train.plates import KINDS, random_plate
+from tools.simulator.scenes.film import Film
+from tools.simulator.scenes.looks import CameraLook, TruckLook
 
 FRAMES_PER_PASS, MIN_AGREEING = 6, 2
 
@@ -150,6 +154,33 @@ def gauge_passes(pipeline: PlatePipeline, count: int, *, muddy: bool, seed: int)
     return answers
 
 
+def gauge_site(pipeline: PlatePipeline, count: int, seed: int) -> dict[str, Answers]:
+    """Answers of the vote over passes before the simulated head camera: approach and stop, day, dusk and night."""
+    answers: dict[str, Answers] = {}
+    rng = np.random.default_rng(seed)
+    for index in range(count):
+        kind = KINDS[index % len(KINDS)]
+        text = random_plate(kind, rng)
+        is_muddy = index % 9 == 8
+        is_lorry = kind in ("yellow_single", "yellow_double", "green_large")
+        body = ("tractor", "rigid")[index % 2] if is_lorry else ("van", "car")[index % 2]
+        light = ("day", "dusk", "night")[index % 3]
+        truck = TruckLook(f"gauge{index}", text, kind, body=body, light=light, unreadable=is_muddy)
+        clip = Film(CameraLook("C01-H", "head"), seed + index).shoot(truck)
+        frames = [*itertools.islice(clip["approach"], 12, 20, 2), *itertools.islice(clip["wait"], 0, 4, 2)]
+        reads = []
+        for number, frame in enumerate(frames):
+            reads += pipeline.read(frame, camera="gauge", frame_at_ms=number)[:1]
+        outcome = vote(reads, min_agreeing=MIN_AGREEING)
+        for name in ("site mud",) if is_muddy else ("site", f"site {light}"):
+            entry = answers.setdefault(name, Answers())
+            entry.add("" if is_muddy else text, outcome.text, f"{kind}, {body}, {light}")
+            entry.not_found += not reads
+            if outcome.is_read and outcome.text == text:
+                entry.colour_wrong += plate_colour_code(outcome.plate_type) != plate_colour_code(kind)
+    return answers
+
+
 def milliseconds(pipeline: PlatePipeline) -> dict[str, float]:
     """Of 30 frames of 1280 x 720 with one plate, on this machine as it is loaded now."""
     frame, _ = lorry_frame("云A12345", "blue", rng=np.random.default_rng(4))
@@ -166,6 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=Path, default=MODELS_FOLDER)
     parser.add_argument("--passes", type=int, default=70)
+    parser.add_argument("--site", type=int, default=36, help="passes before the simulated camera")
     parser.add_argument("--licence", default="stated", help="which real pictures: stated, permissive or all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
@@ -186,6 +218,7 @@ def main() -> None:
         document["crops, scenes"] = f"not measured, no pictures in {pictures_folder()}"
     sets |= gauge_passes(pipeline, args.passes, muddy=False, seed=args.seed)
     sets |= gauge_passes(pipeline, max(7, args.passes // 5), muddy=True, seed=args.seed + 1)
+    sets |= gauge_site(pipeline, args.site, args.seed + 2)
     document["ms per frame"] = milliseconds(pipeline)
     document["sets"] = {name: answers.row() for name, answers in sets.items()}
     if args.json:
@@ -196,7 +229,7 @@ def main() -> None:
             print(f"{name}: {value}")
     for name, answers in sets.items():
         print(f"{name}: " + "  ".join(f"{key}={value}" for key, value in answers.row().items()))
-    for answers in (sets[name] for name in ("crops", "scenes", "passes", "mud") if name in sets):
+    for answers in (sets[name] for name in ("crops", "scenes", "passes", "mud", "site", "site mud") if name in sets):
         print("\n".join("  " + line for line in answers.lines))
 
 
