@@ -37,6 +37,10 @@ class Capture:
     started_at_ms: int
 
 
+def _width_px(read: PlateRead) -> float:
+    return abs(read.corners[1][0] - read.corners[0][0])
+
+
 class VehicleCapture:
     """Reads the vehicle in front of one pair of cameras."""
 
@@ -67,7 +71,7 @@ class VehicleCapture:
                 if not found:
                     continue
                 reads.append(found[0])
-                weight = found[0].detection_confidence * min(found[0].char_confidences, default=0.0)
+                weight = min(found[0].char_confidences, default=0.0) * _width_px(found[0])  # legible and near
                 if best is None or weight > best[0]:
                     best = (weight, frame, found[0].corners)
             outcome = vote(reads, min_agreeing=self._min_agreeing)
@@ -101,7 +105,7 @@ class VehicleCapture:
         """The body frame in which the plate is clearest, else the newest one."""
         frames = await self._frames.burst(camera, from_ms, from_ms + 3 * ROUND_MS, 3)
         found = await self._read(frames)
-        scored = [(f[0].detection_confidence, i) for i, f in enumerate(found) if f]
+        scored = [(min(f[0].char_confidences, default=0.0) * _width_px(f[0]), i) for i, f in enumerate(found) if f]
         if scored:
             index = max(scored)[1]
             return frames[index], found[index][0].corners

@@ -108,8 +108,12 @@ def visit_for(p: Pass, ledger: Ledger, change: Change) -> tuple[Pass, list[Visit
 
 
 def overlay_lines(plate: str, at_ms: int, place: Place) -> list[str]:
-    """The photograph's overlay: plate, time, entrance code, barrier code (HJ 1321, photographs)."""
-    return [plate, records.local_text(at_ms), f"出入口编号 {place.entrance_code}", f"道闸编号 {place.barrier_code}"]
+    """The photograph's overlay: plate, time of the picture, entrance and barrier code (HJ 1321, photographs)."""
+    return [
+        f"车牌 {plate}",
+        f"时间 {records.local_text(at_ms)}.{at_ms % 1000:03d}",
+        f"出入口 {place.entrance_code}  道闸 {place.barrier_code}",
+    ]
 
 
 _STAGES = {

@@ -45,6 +45,7 @@ log = structlog.get_logger()
 
 LOST_AFTER_S = 5.0  # a restarted lane that has drained its journal and names no vehicle: this long, then the pass ends
 RETRY_LEDGER_S = 1.0
+GAP_PATIENCE_S = 25.0  # a lane tells unacknowledged events again every 10 s: two more chances
 
 # A movement of the arm with one of these causes has no gateway command behind it and gets an entry of its own.
 UNORDERED_CAUSES = ("button", "hold_to_run", "fire", "offline", "detached")
@@ -67,6 +68,7 @@ class LaneDesk:
         self._lock = asyncio.Lock()  # one step of this lane at a time
         self._readings: dict[str, asyncio.Task[None]] = {}
         self._missing_since_s: dict[str, float] = {}
+        self._gap: tuple[tuple[str, int], float] | None = None  # ((boot, last stored seq), first seen mono s)
         self.gaps = 0
 
     # ------------------------------------------------------------ what the lane says
@@ -90,9 +92,8 @@ class LaneDesk:
             self._link.acknowledge(self.place.lane, boot, seq)
             return
         async with self._lock:
-            if boot in self._last_seq and seq > self._last_seq[boot] + 1:
-                self.gaps += 1
-                log.warning("lane events missing", lane=self.place.lane, boot=boot, after=self._last_seq[boot], got=seq)
+            if seq > self._last_seq.get(boot, 0) + 1 and not self._gap_is_final(boot, seq):
+                return  # not acknowledged: the lane tells again, from the first one that is missing here
             at_ms, error_ms = self.now.event_time(e, message)
             if e["pass"] is not None and e["pass"] == contract.pass_name(boot, seq):
                 reach("arrival.received", e["pass"])
@@ -108,6 +109,19 @@ class LaneDesk:
         if p is not None:
             self._log_walk(e, p)
             await self._carry_out(p, actions)
+
+    def _gap_is_final(self, boot: str, seq: int) -> bool:
+        """An acknowledgement covers everything before it, so a gap is waited for; one that stays is accepted and counted."""
+        key = (boot, self._last_seq.get(boot, 0))
+        if self._gap is None or self._gap[0] != key:
+            self._gap = (key, self._clock.mono_s())
+            log.warning("lane events missing", lane=self.place.lane, boot=boot, after=key[1], got=seq)
+        if self._clock.mono_s() - self._gap[1] < GAP_PATIENCE_S:
+            return False
+        self.gaps += 1
+        self._conditions.raise_(f"lane.gap.{self.place.lane}", "warning", f"{self.place.name} 有车道事件缺失",
+                                f"{self.place.lane}: events after {boot}-{key[1]} never came")  # fmt: skip
+        return True
 
     def _step_for(
         self, e: dict[str, Any], at_ms: int, error_ms: int, change: Change

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.services import walk
+from gateway.services.judging import overlay_lines
 from gateway.services.passage_record import violation_reason
 from gateway.services.ports import AnswerRefused
 from tests.sim.gatehouse import Crash, Gatehouse
@@ -206,7 +207,42 @@ async def test_a_replayed_journal_changes_nothing(house):
     assert len(house.lane.raises) == 1
 
 
-@pytest.mark.requirement("S0-76")
+@pytest.mark.requirement("X-04")
+async def test_an_event_that_overtook_another_is_not_acknowledged_before_it(house):
+    await house.forward(1)
+    house.lane.arrive()
+    first = next(m for m in house.lane.outbox if m[0] == "event")
+    house.lane.outbox.remove(first)
+    house.lane.event("loop.on", loop="under_arm")
+    await house.forward(2)
+    assert [e["seq"] for e in house.lane.journal] == [2, 3], "nothing may be freed that is not stored here"
+    assert house.passes() == []
+    house.lane.reconnect()
+    await house.settle(lambda: house.passes() and house.passes()[0].verdict)
+    assert house.desk.gaps == 0
+    house.assert_sound()
+
+
+async def test_an_event_that_never_comes_is_waited_for_then_counted_and_shown(house):
+    await house.forward(1)
+    house.lane.event("cabinet.open")
+    house.lane.journal.pop()
+    house.lane.outbox.clear()
+    house.lane.arrive()
+    for _ in range(4):
+        await house.forward(10)
+        house.lane.reconnect()
+    await house.settle(lambda: house.passes() and house.passes()[0].verdict)
+    assert house.desk.gaps == 1 and "lane.gap.g1-b01" in [c.code for c in house.conditions.list()]
+
+
+@pytest.mark.requirement("S0-77")
+async def test_the_overlay_names_plate_local_time_entrance_and_barrier(house):
+    assert overlay_lines("晋B12345", 1_764_000_000_123, house.place) == [
+        "车牌 晋B12345", "时间 2025-11-25 00:00:00.123", "出入口 1  道闸 01"
+    ]  # fmt: skip
+
+
 async def test_an_entry_and_its_exit_are_one_visit(house):
     await drive_one_truck(house)
     house.desk.place = replace(house.place, direction="out")

