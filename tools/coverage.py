@@ -47,7 +47,9 @@ def _tagged(tree: ast.Module) -> Iterator[tuple[str, list[str]]]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             marks = [_ids(d) for d in node.decorator_list]
             yield node.name, [i for mark in marks for i in mark]
-        elif isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "pytestmark" for t in node.targets):
+        elif isinstance(node, ast.Assign) and any(
+            isinstance(t, ast.Name) and t.id == "pytestmark" for t in node.targets
+        ):
             calls = [c for c in ast.walk(node.value) if isinstance(c, ast.Call)]
             yield "(whole file)", [i for c in calls for i in _ids(c)]
 
@@ -66,8 +68,16 @@ def report(root: Path, as_json: bool) -> int:
         print(error)
         return 1
     if as_json:
-        rows = {i: {"area": row["area"], "proof": row["proof"], "proven_by": found.get(i, [])} for i, row in ids.items()}
-        print(json.dumps({"ids": len(ids), "tagged": len(found), "open": len(ids) - len(found), "rows": rows}, ensure_ascii=False, indent=2))
+        rows = {
+            i: {"area": row["area"], "proof": row["proof"], "proven_by": found.get(i, [])} for i, row in ids.items()
+        }
+        print(
+            json.dumps(
+                {"ids": len(ids), "tagged": len(found), "open": len(ids) - len(found), "rows": rows},
+                ensure_ascii=False,
+                indent=2,
+            )
+        )
         return 0
     table = Table(title=f"需求覆盖 requirement coverage: {len(found)} of {len(ids)} ids have a test or benchmark")
     for column in ("id", "area", "asked proof", "tested by"):
@@ -77,5 +87,7 @@ def report(root: Path, as_json: bool) -> int:
         shown = tests[0] + (f" (+{len(tests) - 1})" if len(tests) > 1 else "") if tests else "open"
         table.add_row(i, row["area"], row["proof"], shown, style=None if tests else "dim")
     Console().print(table)
-    print("A tag says that a test exercises the id; an id whose asked proof is a bench or a field is proven only there.")
+    print(
+        "A tag says that a test exercises the id; an id whose asked proof is a bench or a field is proven only there."
+    )
     return 0

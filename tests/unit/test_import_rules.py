@@ -26,7 +26,9 @@ def imports(path: Path) -> set[str]:
 
 
 def files(folder: str) -> list[Path]:
-    return [p for p in sorted((ROOT / folder).rglob("*.py")) if "node_modules" not in p.parts and "typings" not in p.parts]
+    return [
+        p for p in sorted((ROOT / folder).rglob("*.py")) if "node_modules" not in p.parts and "typings" not in p.parts
+    ]
 
 
 def names(path: Path) -> str:
@@ -54,7 +56,9 @@ def test_services_import_domain_ports_and_the_lane_contract_only(path):
         assert module.split(".")[0] not in SERVICES_FORBIDDEN, f"{names(path)} imports {module}"
         assert not climbs(module, ("gateway.domain", "gateway.services")), f"{names(path)} climbs to {module}"
         if module.startswith("firmware"):
-            assert module == "firmware.lane" or module.startswith("firmware.lane.contract"), f"{names(path)} imports {module}"
+            assert module == "firmware.lane" or module.startswith("firmware.lane.contract"), (
+                f"{names(path)} imports {module}"
+            )
 
 
 @pytest.mark.parametrize("path", files("gateway/adapters"), ids=names)
@@ -84,10 +88,14 @@ def test_only_the_store_speaks_sqlite_and_only_the_command_line_uses_tools(path)
 def test_firmware_never_imports_the_gateway_or_what_only_cpython_has(path):
     for module in imports(path):
         top = module.split(".")[0]
-        assert top not in ("gateway", "tools", "models", "typing", "dataclasses", "enum", "logging"), f"{names(path)} imports {module}"
+        assert top not in ("gateway", "tools", "models", "typing", "dataclasses", "enum", "logging"), (
+            f"{names(path)} imports {module}"
+        )
         if top in ("machine", "network"):
             assert "boards" in path.parts, f"{names(path)} imports {module}; only boards/ may"
 
 
 def test_the_safety_answer_depends_on_nothing():
-    assert not {m for m in imports(ROOT / "firmware/lane/interlock.py") if m.split(".")[0] in ("asyncio", "time", "lane")}
+    assert not {
+        m for m in imports(ROOT / "firmware/lane/interlock.py") if m.split(".")[0] in ("asyncio", "time", "lane")
+    }

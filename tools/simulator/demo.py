@@ -98,10 +98,10 @@ class Demo:
         )  # fmt: skip
         self.guard = self.site.guard(scale=given.guard_scale, on_answer=self._guard_answered)
         self.stopping = asyncio.Event()
-        self._is_up = False
+        self.is_up = False
 
     def _program_changed(self, name: str, what: str) -> None:
-        if self._is_up or "given up" in what:
+        if self.is_up or "given up" in what:
             self.speaker.say(f"  程序 program {name}: {what}")
 
     def _guard_answered(self, answered: Answered) -> None:
@@ -125,7 +125,7 @@ class Demo:
         try:
             await site.start()
             await site.wait_healthy(HEALTHY_S)
-            self._is_up = True
+            self.is_up = True
             say(f"站点就绪 the site is ready after {time.monotonic() - began_s:.1f} s")
             say(f"控制台 console {site.console_url}  监管平台 regulator {site.regulator_url}")
             if self.given.headless or self.given.guard:
@@ -142,7 +142,7 @@ class Demo:
             for task in (guard, lines):
                 if task:
                     task.cancel()
-            self._is_up = False
+            self.is_up = False
             await site.stop()
         return self._figures(time.monotonic() - began_s) if self.given.headless else None
 
@@ -245,7 +245,7 @@ async def _main(given: argparse.Namespace, speaker: Speaker) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
 
         def stop() -> None:
-            if demo.stopping.is_set() or not demo._is_up:
+            if demo.stopping.is_set() or not demo.is_up:
                 assert task
                 task.cancel()
             demo.stopping.set()

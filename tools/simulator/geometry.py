@@ -13,8 +13,7 @@ Choices, and what they make possible:
 from __future__ import annotations
 
 ARM_M = 0.0
-BEAM_M = 0.3
-BEAM_HEIGHT_M = 0.5
+BEAM_M = 0.3  # 0.5 m above the road: a drawbar passes under it
 
 LOOPS_M: dict[str, tuple[float, float]] = {
     "loop_arrival": (-4.5, -2.0),

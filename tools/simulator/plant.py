@@ -50,7 +50,7 @@ class Board:
     lane: LaneWorld
     writer: asyncio.StreamWriter
     sent: dict[str, int] = field(default_factory=dict)
-    watchdog_ms: int = 0
+    watchdog_ms: int = 0  # 0: the board has not armed it
 
     def send_changes(self, pins: Pins) -> None:
         changed = [(role, level) for role, level in self.lane.inputs.items() if self.sent.get(role) != level]
@@ -209,9 +209,7 @@ async def _main(given: argparse.Namespace) -> None:
         f"plant ready port={given.port} control={given.control} seed={given.seed} lanes={','.join(lanes)}", flush=True
     )
     async with boards, control:
-        await plant.run()
-    for task in links:
-        task.cancel()
+        await asyncio.gather(plant.run(), *links)
 
 
 def main() -> int:

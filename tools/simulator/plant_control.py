@@ -77,6 +77,7 @@ def status(plant: Plant) -> dict[str, Any]:
         lanes[name] = {
             "arm_deg": round(lane.arm.angle_deg, 1),
             "is_board_connected": name in plant.boards,
+            "watchdog_ms": plant.boards[name].watchdog_ms if name in plant.boards else 0,
             "outputs": lane.outputs,
             "inputs": lane.inputs,
             "sign": lane.sign.text,

@@ -100,8 +100,6 @@ class Supervised:
         self.starts = 0
         self.deaths: list[tuple[float, int]] = []  # (monotonic seconds, return code)
         self.failed: str | None = None
-        self._may_run = asyncio.Event()
-        self._may_run.set()
         self._on_change = on_change
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
@@ -131,7 +129,6 @@ class Supervised:
                 self._on_change(self.program.name, "given up")
                 return
             await asyncio.sleep(RESTART_S)
-            await self._may_run.wait()
 
     async def _live(self) -> int:
         """One life of the program; its whole group is gone afterwards."""
@@ -155,17 +152,9 @@ class Supervised:
             raise ProcessLookupError(f"{self.program.name} is not running")
         os.kill(self.pid, number)
 
-    def hold(self) -> None:
-        """After its next death the program stays dead until `release`."""
-        self._may_run.clear()
-
-    def release(self) -> None:
-        self._may_run.set()
-
     async def stop(self) -> None:
         """SIGTERM, then SIGKILL to the whole group; returns when nothing of it is left."""
         self._is_stopping = True
-        self._may_run.set()
         process = self._process
         if process and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from tools.simulator.cast import Cast, Truck
 from tools.simulator.drivers import NORMAL, TAILGATES, Driver
@@ -37,9 +36,6 @@ class Visit:
     stop_m: float = -0.8
     reaction_s: float = 0.7
     standing_gap_m: float = 0.9
-
-    def as_doc(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def plan(cast: Cast, seed: int, passes: int) -> list[Visit]:

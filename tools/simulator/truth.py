@@ -4,7 +4,8 @@ One JSON object a line: {"at_ms": wall UTC ms, "lane": ..., "kind": ..., ...}. K
 
 truck.appears{truck, visit, plate, plate_kind, body, behaviour, direction} · loop.on / loop.off{loop, truck, visit} ·
 arm.motion{direction, cause, angle_deg} · arm.rests{angle_deg} · crossing.started / crossing.ended{truck, visit} ·
-truck.leaves{truck, visit, how: through|reversed} · lane.connected / lane.lost · sign{text} · violation{what, detail}
+truck.leaves{truck, visit, how: through|reversed} · lane.connected / lane.lost · sign{text} · violation{what: both_outputs|
+closing_on_occupied|edge_hit|travel_limit|motion_without_output, detail}
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
-
-VIOLATIONS = ("both_outputs", "closing_on_occupied", "edge_hit", "travel_limit", "motion_without_output")
 
 
 class TruthLog:
@@ -38,12 +37,13 @@ class TruthLog:
 
 
 def read_truth(path: Path) -> list[dict[str, Any]]:
-    """All whole lines, oldest first; a last line cut short by a kill is left out."""
+    """All whole lines, oldest first; a last line cut short by a kill is left out. Raises ValueError for any other."""
+    texts = path.read_text(encoding="utf-8").splitlines()
     lines = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, text in enumerate(texts, 1):
         try:
             lines.append(json.loads(text))
         except json.JSONDecodeError:
-            if number != len(path.read_text(encoding="utf-8").splitlines()):
+            if number < len(texts):
                 raise ValueError(f"{path}, line {number}: not JSON: {text[:80]!r}") from None
     return lines
