@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gateway.domain.plates import PlateRead, is_valid_plate, plate_colour_code
+from gateway.domain.plates import PlateRead, VoteGates, is_valid_plate, plate_colour_code
 
 from .pipeline import PlatePipeline
 from .runtime import ModelUnusable
@@ -49,16 +49,20 @@ def load_picture(path: Path) -> np.ndarray:
 
 
 def _described(read: PlateRead) -> dict[str, Any]:
-    """One plate as the JSON output has it. confidence: of the weakest character."""
-    is_plate = is_valid_plate(read.text, read.plate_type)
+    """One plate as the JSON output has it. confidence: of the weakest character.
+
+    plate: only what a frame may bring to the vote; seen: the characters as read, also when in doubt.
+    """
+    weakest = min(read.char_confidences, default=0.0)
+    is_sure = is_valid_plate(read.text, read.plate_type) and weakest >= VoteGates().min_char_confidence
     return {
-        "plate": read.text if is_plate else "",
+        "plate": read.text if is_sure else "",
         "seen": read.text,
         "colour": plate_colour_code(read.plate_type),
         "type": read.plate_type,
         "rows": read.rows,
         "corners": [[round(x, 1), round(y, 1)] for x, y in read.corners],
-        "confidence": round(min(read.char_confidences, default=0.0), 4),
+        "confidence": round(weakest, 4),
         "char_confidences": [round(value, 4) for value in read.char_confidences],
         "type_confidence": round(read.type_confidence, 4),
         "detection_confidence": round(read.detection_confidence, 4),
