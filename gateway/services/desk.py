@@ -127,6 +127,9 @@ class SiteDesk:
             upload = self._queries.upload_states([p.pass_id]).get(p.pass_id, "")
         desk = self._lanes.get(p.lane)
         verdict, identity = p.verdict, p.identity
+        reason_zh, reason_en = (verdict.reason_zh, verdict.reason_en) if verdict else UNDECIDED_REASON
+        if p.answer:  # the person's words first, what they answered behind
+            reason_zh, reason_en = f"{p.answer.reason}（{reason_zh}）", f"{p.answer.reason} ({reason_en})"
         return PassView(
             pass_id=p.pass_id,
             lane=p.lane,
@@ -141,8 +144,8 @@ class SiteDesk:
             vehicle=p.vehicle,
             verdict=p.shown_verdict if verdict else "",
             rule_id=verdict.rule_id if verdict else "",
-            reason_zh=verdict.reason_zh if verdict else UNDECIDED_REASON[0],
-            reason_en=verdict.reason_en if verdict else UNDECIDED_REASON[1],
+            reason_zh=reason_zh,
+            reason_en=reason_en,
             decided_by=p.decided_by if verdict else "",
             decided_who=p.answer.by if p.answer else "",
             end=p.end,
