@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tools.simulator.cast import CAST_FILE, CastRefused, load_cast
+from tools.simulator.cast import CAST_FILE, CastRefused
 from tools.simulator.guard import Answered
 from tools.simulator.plant_client import PlantUnavailable
 from tools.simulator.processes import ProgramFailed
@@ -90,9 +90,8 @@ class Demo:
         self.seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1, 10_000)
         base = given.dir.resolve()
         folder = _run_folder(base, self.seed) if given.headless else base / "site"
-        self.cast = load_cast(given.cast)
         self.site = Site(
-            folder, seed=self.seed, passes=given.passes if given.headless else 0, cast=self.cast,
+            folder, seed=self.seed, passes=given.passes if given.headless else 0, cast_file=given.cast,
             web_port=given.web_port or (None if given.headless else _port(WEB_PORT)), on_change=self._program_changed,
             clip_cache=given.clips or base / "clips",
         )  # fmt: skip
@@ -182,7 +181,7 @@ class Demo:
         return load_run(folder.truth, folder.ledger, folder.regulator_data / "regulator.sqlite3")
 
     def _figures(self, seconds: float) -> dict[str, Any]:
-        figures = summarise(self._load(), self.cast)
+        figures = summarise(self._load(), self.site.cast)
         check = _check(self.site.folder.data)
         figures["invariant_violations"] += len(check)
         figures["explained"]["invariant_violations"] += check

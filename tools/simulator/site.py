@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools.simulator.cast import Cast, load_cast
+from tools.simulator.cast import CAST_FILE, load_cast
 from tools.simulator.clip_work import ClipsFailed, approach_s, prepare_clips
 from tools.simulator.guard import Answered, Guard
 from tools.simulator.plant_client import PlantClient, PlantUnavailable
@@ -73,14 +73,15 @@ class Site:
         *,
         seed: int,
         passes: int = 0,
-        cast: Cast | None = None,
+        cast_file: Path = CAST_FILE,
         web_port: int | None = None,
         on_change: Callable[[str, str], None] = lambda name, what: None,
         clip_cache: Path | None = None,
         gateway_env: dict[str, str] | None = None,
     ) -> None:
         self.folder = SiteFolder(root.resolve())
-        self.cast = cast or load_cast()
+        self.cast_file = cast_file.resolve()
+        self.cast = load_cast(cast_file)
         self.seed, self.passes = seed, passes
         self.ports = _choose_ports(web_port)
         self.plant = PlantClient(self.ports.plant_control)
@@ -256,7 +257,7 @@ class Site:
     def _plant_argv(self) -> list[str]:
         ports = self.ports
         argv = [sys.executable, "-m", "tools.simulator.plant", "--port", str(ports.plant), "--control", str(ports.plant_control),
-                "--truth", str(self.folder.truth), "--seed", str(self.seed), "--passes", str(self.passes), "--hold-traffic",
+                "--truth", str(self.folder.truth), "--seed", str(self.seed), "--passes", str(self.passes), "--hold-traffic", "--cast", str(self.cast_file),
                 "--approach-s", f"{self._approach_s:.1f}"]  # fmt: skip
         for lane in LANES:
             argv += ["--lane", f"{lane.id}={lane.direction}"]
