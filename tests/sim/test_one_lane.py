@@ -180,6 +180,22 @@ async def test_without_a_camera_the_answer_is_unread_and_a_person_decides(house)
     assert house.lane.raises == []
 
 
+async def test_while_the_ledger_cannot_be_written_nothing_is_acknowledged_and_nothing_moves(house):
+    await house.forward(1)
+    house.file._writer.execute("pragma query_only = on")
+    house.lane.arrive()
+    going_on = asyncio.create_task(house.forward(2))
+    await asyncio.sleep(0.5)
+    assert [e["kind"] for e in house.lane.journal] == ["loop.on"]
+    assert house.lane.raises == [] and house.passes() == []
+    assert [c.code for c in house.conditions.list()] == ["ledger.unavailable"]
+    house.file._writer.execute("pragma query_only = off")
+    await going_on
+    await house.settle(lambda: house.lane.raises)
+    assert house.conditions.list() == []
+    house.assert_sound()
+
+
 @pytest.mark.requirement("X-37")
 async def test_no_record_number_is_minted_from_a_clock_that_was_never_set(house, monkeypatch):
     right = house.clock.wall_ms
