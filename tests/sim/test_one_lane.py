@@ -192,6 +192,8 @@ async def test_while_the_ledger_cannot_be_written_nothing_is_acknowledged_and_no
     house.file._writer.execute("pragma query_only = off")
     await going_on
     await house.settle(lambda: house.lane.raises)
+    house.lane.drive_through()
+    await house.settle(lambda: not house.desk.open_passes())
     assert house.conditions.list() == []
     house.assert_sound()
 
