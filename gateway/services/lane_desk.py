@@ -399,6 +399,8 @@ class LaneDesk:
 
     def _closed(self, p: Pass) -> None:
         reach("closed.durable", p.pass_id)
+        if not self._open:
+            self.orders.clear_sign()
         log.info("pass closed", **{"pass": p.pass_id}, lane=self.place.lane, end=p.end, control_result=p.control_result)
         self._wake_relay()
 

@@ -31,6 +31,7 @@ ANSWER_WITHIN_S = 4.0  # no terminal result by then: the command is dead, its de
 RETRY_AFTER_S = 1.5
 LEFT_OPEN_AFTER_S = 8.0
 SIGN_SECONDS = 120
+IDLE_LINES = ("环保门禁", "请在停止线前停车", "等待识别")
 PATTERNS = {DENY: "denied", HOLD: "hold"}  # alarm patterns of the lane contract by verdict
 
 
@@ -118,6 +119,13 @@ class LaneOrders:
         )
         if verdict != ALLOW:
             self._send("alarm", {"pattern": PATTERNS[verdict], "seconds": 5}, boot, ms, "policy", "")
+
+    def clear_sign(self) -> None:
+        """Nobody is at the lane: a refusal must not greet the next driver."""
+        boot, ms = self._now.boot, self._now.lane_ms_now()
+        if boot is not None and ms is not None:
+            pages = [line.encode("gbk").hex() for line in IDLE_LINES]
+            self._send("sign", {"pass": None, "verdict": None, "lines": pages, "seconds": 0}, boot, ms, "policy", "")
 
     def ended(self, command_id: str, result: str, reason: str | None) -> None:
         """The lane's terminal answer: done, refused, expired or failed."""

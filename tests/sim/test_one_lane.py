@@ -58,6 +58,22 @@ async def test_a_refused_truck_never_moves_the_arm_and_its_attempt_is_recorded(h
     house.assert_sound()
 
 
+@pytest.mark.requirement("S0-76")
+async def test_the_sign_names_plate_stage_verdict_and_reason_and_is_cleared_when_the_vehicle_has_gone(house):
+    shown = []
+    send = house.lane.send_command
+    house.lane.send_command = lambda lane, m: (shown.append(m["args"]) if m["op"] == "sign" else None, send(lane, m))
+    house.plates.plate = "云DB4444"
+    house.lane.arrive()
+    await house.settle(lambda: shown)
+    lines = [bytes.fromhex(line).decode("gbk") for line in shown[-1]["lines"]]
+    assert lines[:2] == ["云DB4444", "国四 禁止通行"] and lines[2].startswith("橙色及以上预警")
+    assert shown[-1]["verdict"] == "DENY"
+    house.lane.end("denied_left", "policy")
+    await house.settle(lambda: not house.desk.open_passes())
+    assert shown[-1]["pass"] is None and shown[-1]["verdict"] is None
+
+
 @pytest.mark.requirement("S0-71")
 @pytest.mark.parametrize("plate", [None, "晋A88888"])
 async def test_an_unread_or_unknown_truck_waits_for_a_person_whose_answer_is_durable_before_the_arm_moves(house, plate):
