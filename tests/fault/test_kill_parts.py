@@ -7,6 +7,7 @@ import platform
 
 import pytest
 
+from tests.small_cast import write_small_cast
 from tools.bench.recovery import is_clean, kills_at_points
 
 PLAN = (
@@ -22,8 +23,8 @@ PLAN = (
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the MicroPython interpreter's wheel exists for x86_64 only")
 @pytest.mark.timeout(600)
 @pytest.mark.requirement("S0-57", "S0-80", "X-01", "X-06")
-async def test_parts_killed_in_the_middle_of_a_pass_lose_double_and_move_nothing():
-    figures = await kills_at_points(PLAN, seed=11)
+async def test_parts_killed_in_the_middle_of_a_pass_lose_double_and_move_nothing(tmp_path):
+    figures = await kills_at_points(PLAN, seed=11, cast_file=write_small_cast(tmp_path / "cast.toml"))
     assert is_clean(figures), figures
     assert figures["kills"] == len(PLAN)
     assert figures["passes"] >= 3

@@ -27,10 +27,9 @@ from rich.console import Console
 from gateway.adapters.store.check import findings
 from gateway.adapters.store.connection import LedgerFile
 from gateway.services.walk import POINTS
-from tools.simulator.guard import Guard
+from tools.simulator.cast import CAST_FILE
 from tools.simulator.report import load_run, moves_without_entry, summarise, unfinished
 from tools.simulator.site import Site
-from tools.simulator.site_files import LANES
 
 PARTS = ("gateway", "broker", "g1-b01", "g1-b02", "C01-H", "C02-H", "regulator")
 PER_POINT = ("gateway", "broker", "lane", "camera", "regulator")
@@ -76,12 +75,12 @@ async def _random_kills(kills: int, seed: int) -> dict[str, Any]:
         return await _judge(site, done, seed)
 
 
-async def kills_at_points(plan: Sequence[tuple[str, str]], seed: int) -> dict[str, Any]:
+async def kills_at_points(plan: Sequence[tuple[str, str]], seed: int, cast_file: Path = CAST_FILE) -> dict[str, Any]:
     """The figures of one kill per (point, part). Raises ValueError for a point the walk does not have."""
     if unknown := sorted({point for point, _ in plan} - set(POINTS)):
         raise ValueError(f"point {unknown[0]!r}: allowed are {', '.join(POINTS)}")
     done: list[Kill] = []
-    async with running_site(seed) as site:
+    async with running_site(seed, cast_file) as site:
         for n, (point, part) in enumerate(plan, 1):
             done.append(await _kill_at(site, point, part))
             say.print(f"kill {n}/{len(plan)} at {point}: {done[-1].part}, all well again after {done[-1].recovery_s} s")
@@ -89,19 +88,17 @@ async def kills_at_points(plan: Sequence[tuple[str, str]], seed: int) -> dict[st
 
 
 @asynccontextmanager
-async def running_site(seed: int) -> AsyncIterator[Site]:
+async def running_site(seed: int, cast_file: Path = CAST_FILE) -> AsyncIterator[Site]:
     """A whole site with endless traffic and a guard, in a folder of its own that goes away afterwards."""
     with tempfile.TemporaryDirectory(prefix="lvzha-recovery-") as folder:
         pause = Path(folder) / "pause"
-        site = Site(Path(folder), seed=seed, gateway_env={"LVZHA_PAUSE_FILE": str(pause)})
+        site = Site(Path(folder), seed=seed, cast_file=cast_file, gateway_env={"LVZHA_PAUSE_FILE": str(pause)})
         guard: asyncio.Task[None] | None = None
         try:
             say.print("preparing the site 准备现场 ...")
             await site.start()
             await site.wait_healthy()
-            watchman = Guard(site.console_url, site.cast, {lane.id: lane.direction for lane in LANES}, seed=seed,
-                             truck_at=site.plant.truck_at, scale=GUARD_SCALE)  # fmt: skip
-            guard = asyncio.create_task(watchman.run())
+            guard = asyncio.create_task(site.guard(scale=GUARD_SCALE).run())
             await site.start_traffic()
             yield site
         finally:
