@@ -21,6 +21,7 @@ log = structlog.get_logger()
 BEFORE_EDGE_MS = 500  # the vehicle is in view before its front axle is on the loop
 ROUND_MS = 600
 FRAMES_PER_ROUND = 4
+NEWEST_WITHIN_MS = 250
 RING_MS = 9_000  # the cameras keep a little more than this; older edges are read from now on
 
 
@@ -76,6 +77,7 @@ class VehicleCapture:
                     best = (weight, frame, found[0].corners)
             outcome = vote(reads, min_agreeing=self._min_agreeing)
             if outcome.is_read:
+                best = await self._nearest(head_camera, outcome.text) or best
                 break
         identity = Identity(
             plate_no=outcome.text if outcome.is_read else "",
@@ -90,6 +92,15 @@ class VehicleCapture:
         return Capture(
             identity, tuple(reads), best[1] if best else spare, best[2] if best else None, body, body_corners, begin_ms
         )
+
+    async def _nearest(self, camera: str, plate: str) -> tuple[float, Frame, tuple[tuple[float, float], ...]] | None:
+        """The newest frame, if the plate is legible in it: the vehicle has come nearer since its plate was first read."""
+        now_ms = self._clock.wall_ms()
+        frames = await self._frames.burst(camera, now_ms - NEWEST_WITHIN_MS, now_ms, 1)
+        found = await self._read(frames)
+        if found and found[0] and found[0][0].text == plate:
+            return (0.0, frames[0], found[0][0].corners)
+        return None
 
     async def _read(self, frames: list[Frame]) -> list[list[PlateRead]]:
         if not frames:
