@@ -43,11 +43,11 @@ from gateway.services.capture import VehicleCapture
 from gateway.services.changes import Changes
 from gateway.services.conditions import Conditions
 from gateway.services.desk import SiteDesk
+from gateway.services.desk_port import Condition
 from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
 from gateway.services.lane_desk import LaneDesk
 from gateway.services.lane_view import LaneNow
 from gateway.services.passage_record import Place
-from gateway.services.ports import Condition
 from gateway.services.relay import Relay, RelaySettings
 
 log = structlog.get_logger()

@@ -9,8 +9,9 @@ from gateway.domain.passing import Answer, Identity, Pass
 from gateway.domain.plates import is_valid_plate
 from gateway.domain.policy import Pack, decide
 from gateway.domain.vehicles import PLATE_COLOURS, VehicleRefused, vehicle_from
+from gateway.services.desk_port import AnswerRefused
 from gateway.services.judging import facts_for, register_snapshot
-from gateway.services.ports import AnswerRefused, Registers
+from gateway.services.ports import Registers
 
 REASON_MAX, NAME_MAX = 200, 50
 

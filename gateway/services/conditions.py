@@ -5,7 +5,8 @@ from __future__ import annotations
 import structlog
 
 from gateway.services.changes import Changes
-from gateway.services.ports import Clock, Condition
+from gateway.services.desk_port import Condition
+from gateway.services.ports import Clock
 
 log = structlog.get_logger()
 

@@ -12,19 +12,9 @@ from gateway.domain.passing import ARRIVED, WAITING_GUARD, Pass
 from gateway.domain.records import CHINA
 from gateway.services.changes import Changes
 from gateway.services.conditions import Conditions
+from gateway.services.desk_port import AnswerRefused, Condition, LaneView, PassPage, PassView
 from gateway.services.lane_desk import LaneDesk
-from gateway.services.ports import (
-    AnswerRefused,
-    Clock,
-    Condition,
-    Frames,
-    LaneView,
-    Outbox,
-    PassPage,
-    PassView,
-    Queries,
-    Registers,
-)
+from gateway.services.ports import Clock, Frames, Outbox, Queries, Registers
 
 UNDECIDED_REASON = ("正在识别", "being read")
 

@@ -20,12 +20,12 @@ from gateway.services import answering, judging
 from gateway.services.capture import Capture, VehicleCapture
 from gateway.services.changes import Changes
 from gateway.services.conditions import Conditions
+from gateway.services.desk_port import AnswerRefused
 from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
 from gateway.services.lane_orders import LaneOrders
 from gateway.services.lane_view import LaneNow
 from gateway.services.passage_record import Place
 from gateway.services.ports import (
-    AnswerRefused,
     Change,
     Clock,
     CommandResultRow,

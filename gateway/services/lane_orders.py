@@ -11,17 +11,9 @@ from ulid import ULID
 
 from firmware.lane import contract
 from gateway.domain.passing import ALLOW, DENY, HOLD, Pass
+from gateway.services.desk_port import AnswerRefused
 from gateway.services.lane_view import LaneNow
-from gateway.services.ports import (
-    AnswerRefused,
-    Change,
-    Clock,
-    CommandRow,
-    LaneLink,
-    Ledger,
-    LedgerUnavailable,
-    NewEntry,
-)
+from gateway.services.ports import Change, Clock, CommandRow, LaneLink, Ledger, LedgerUnavailable, NewEntry
 from gateway.services.walk import reach
 
 log = structlog.get_logger()

@@ -7,7 +7,8 @@ from typing import Any
 from firmware.lane import contract
 from gateway.domain.passing import Pass
 from gateway.domain.times import LaneClock
-from gateway.services.ports import Clock, LaneMessage, LaneView, SensorView
+from gateway.services.desk_port import LaneView, SensorView
+from gateway.services.ports import Clock, LaneMessage
 
 HEARD_WITHIN_S = 75.0  # telemetry comes every 30 s; two missed and a margin
 UNSYNCED_ERROR_MS = 5_000  # stated when an event's time could only be taken from its arrival here

@@ -18,7 +18,8 @@ from typing import Any, Final
 
 import structlog
 
-from gateway.services.ports import Clock, Condition, Outbox, OutboxRow, Receipt, Regulator
+from gateway.services.desk_port import Condition
+from gateway.services.ports import Clock, Outbox, OutboxRow, Receipt, Regulator
 from gateway.services.walk import reach
 
 log = structlog.get_logger(__name__)

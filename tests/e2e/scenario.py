@@ -17,16 +17,8 @@ from typing import Any
 from firmware.lane.contract import normal_form
 from gateway.domain.plates import is_valid_plate
 from gateway.services.changes import Changes
-from gateway.services.ports import (
-    AnswerRefused,
-    CameraHealth,
-    Condition,
-    Frame,
-    LaneView,
-    PassPage,
-    PassView,
-    SensorView,
-)
+from gateway.services.desk_port import AnswerRefused, Condition, LaneView, PassPage, PassView, SensorView
+from gateway.services.ports import CameraHealth, Frame
 from tests.e2e.pictures import gate_picture
 
 ROLES = ("loop_arrival", "loop_under_arm", "loop_exit", "beam", "edge", "limit_open", "limit_closed")

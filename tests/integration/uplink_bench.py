@@ -23,7 +23,7 @@ from gateway.adapters.store.outbox import SqliteOutbox
 from gateway.adapters.uplink.client import HttpRegulator, MasterData
 from gateway.adapters.uplink.profile import BUILT_IN, Profile, load_profile
 from gateway.adapters.uplink.signing import load_private_key, load_public_key
-from gateway.services.ports import Condition
+from gateway.services.desk_port import Condition
 from gateway.services.relay import Relay, RelaySettings
 from tools.regulator.rsa2 import make_keys
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from gateway.services import walk
+from gateway.services.desk_port import AnswerRefused
 from gateway.services.judging import overlay_lines
 from gateway.services.passage_record import violation_reason
-from gateway.services.ports import AnswerRefused
 from tests.sim.gatehouse import Crash, Gatehouse
 
 

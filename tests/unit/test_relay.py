@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from gateway.services.ports import Condition, OutboxRow, Receipt
+from gateway.services.desk_port import Condition
+from gateway.services.ports import OutboxRow, Receipt
 from gateway.services.relay import Relay, RelaySettings
 
 OK = Receipt("accepted", 200, "ok")

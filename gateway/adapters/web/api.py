@@ -11,7 +11,8 @@ from starlette.responses import JSONResponse
 
 from gateway.adapters.web.board import Board
 from gateway.adapters.web.refusals import Refusal, one_of, required_line
-from gateway.services.ports import AnswerRefused, Desk, Frames, PassPage, PassView
+from gateway.services.desk_port import AnswerRefused, Desk, PassPage, PassView
+from gateway.services.ports import Frames
 
 DECISIONS = ("allow", "deny")
 VERDICTS = ("ALLOW", "DENY", "HOLD")

@@ -18,7 +18,8 @@ from gateway.adapters.web.origin import OriginGuard
 from gateway.adapters.web.pages import create_pages, language_of, theme_of
 from gateway.adapters.web.refusals import Refusal
 from gateway.adapters.web.renderer import Renderer
-from gateway.services.ports import Desk, Frames
+from gateway.services.desk_port import Desk
+from gateway.services.ports import Frames
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,8 @@ from typing import Any
 from gateway.adapters.web.renderer import Renderer
 from gateway.adapters.web.texts import texts
 from gateway.adapters.web.views import camera_state, condition_line, lane_card, top_bar
-from gateway.services.ports import Desk, Frames, PassView
+from gateway.services.desk_port import Desk, PassView
+from gateway.services.ports import Frames
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,8 @@ from gateway.adapters.web.refusals import Refusal, one_of, required_line
 from gateway.adapters.web.renderer import STATIC_FOLDER, VENDOR_FILES, Renderer
 from gateway.adapters.web.texts import DEFAULT_LANGUAGE, LANGUAGES, texts
 from gateway.adapters.web.views import local_time, pass_card
-from gateway.services.ports import AnswerRefused, Desk, Frames
+from gateway.services.desk_port import AnswerRefused, Desk
+from gateway.services.ports import Frames
 
 LANGUAGE_COOKIE = "lvzha_language"
 THEME_COOKIE = "lvzha_theme"

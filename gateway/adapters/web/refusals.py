@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.adapters.web.texts import texts
-from gateway.services.ports import AnswerRefused
+from gateway.services.desk_port import AnswerRefused
 
 # Codes of services.ports.AnswerRefused that mean "no such thing" and "not in that state"; all others are bad input.
 _NOT_FOUND = ("unknown_pass", "unknown_lane")

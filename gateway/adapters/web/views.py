@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from gateway.adapters.web.texts import Texts
-from gateway.services.ports import CameraHealth, Condition, LaneView, PassView, SensorView
+from gateway.services.desk_port import Condition, LaneView, PassView, SensorView
+from gateway.services.ports import CameraHealth
 
 # A day and a clock at a Chinese gate are always Asia/Shanghai, which has no daylight saving since 1991.
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
