@@ -3,6 +3,7 @@
 The short form of `lvzha bench failpoints`; that one kills every kind of part at every point.
 """
 
+import json
 import platform
 
 import pytest
@@ -25,6 +26,6 @@ PLAN = (
 @pytest.mark.requirement("S0-57", "S0-80", "X-01", "X-06")
 async def test_parts_killed_in_the_middle_of_a_pass_lose_double_and_move_nothing(tmp_path):
     figures = await kills_at_points(PLAN, seed=11, cast_file=write_small_cast(tmp_path / "cast.toml"))
-    assert is_clean(figures), figures
+    assert is_clean(figures), json.dumps(figures, ensure_ascii=False, indent=1)
     assert figures["kills"] == len(PLAN)
     assert figures["passes"] >= 3
