@@ -82,6 +82,7 @@ class LaneDesk:
             await self._result(message.payload)
         done()
         if message.topic in ("state", "status", "command/result"):
+            self._offer_sign()
             await self._offer_raise()
         self._changes.tell(f"lane:{self.place.lane}")
 
@@ -311,7 +312,7 @@ class LaneDesk:
             if action == passing.READ:
                 self._start_reading(p.pass_id)
             elif action == passing.SHOW:
-                self.orders.show(p, judging.sign_lines(p, self._clock.wall_ms()))
+                self._offer_sign()
             elif action == passing.RAISE:
                 await self._offer_raise()
             elif action == passing.CLOSE:
@@ -339,6 +340,11 @@ class LaneDesk:
                                         f"{self.place.name}: the reading task failed: {error}")  # fmt: skip
                 await asyncio.sleep(1.0)
 
+    def _offer_sign(self) -> None:
+        for p in self._open.values():
+            if p.lane_pass == self.now.at_arm and p.verdict and not p.end:
+                self.orders.show(p, judging.sign_lines(p, self._clock.wall_ms()))
+
     async def _offer_raise(self) -> None:
         for p in list(self._open.values()):
             if p.wants_raise and p.lane_pass == self.now.at_arm:
@@ -349,6 +355,7 @@ class LaneDesk:
 
     async def tick(self) -> None:
         """Once a second: commands that were not answered, vehicles that a restarted lane no longer knows, an arm left open."""
+        self._offer_sign()
         await self._offer_raise()
         for p in list(self._open.values()):
             if p.end or not self.now.has_forgotten(p, self._last_seq):

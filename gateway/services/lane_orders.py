@@ -23,6 +23,7 @@ ANSWER_WITHIN_S = 4.0  # no terminal result by then: the command is dead, its de
 RETRY_AFTER_S = 1.5
 LEFT_OPEN_AFTER_S = 8.0
 SIGN_SECONDS = 120
+SIGN_MARGIN_S = 20  # a vehicle that still waits is shown again this long before the sign would fall back
 IDLE_LINES = ("环保门禁", "请在停止线前停车", "等待识别")
 PATTERNS = {DENY: "denied", HOLD: "hold"}  # alarm patterns of the lane contract by verdict
 
@@ -34,6 +35,7 @@ class LaneOrders:
         self._raising: dict[str, tuple[str, float]] = {}  # pass -> (command, issued mono s)
         self._rest_until_s: dict[str, float] = {}
         self._open_since_s: float | None = None
+        self._shown: tuple[tuple[str, str], float] | None = None  # ((lane's pass, verdict), since mono s)
 
     async def raise_for(self, p: Pass) -> None:
         """Issue a raise for the vehicle at the arm unless one is under way, the arm is up or the lane cannot be timed."""
@@ -95,11 +97,20 @@ class LaneOrders:
         self._rest_until_s.pop(pass_id, None)
 
     def show(self, p: Pass, lines: list[str]) -> None:
-        """Put plate, state and reason on the sign, and sound the alarm for a refused or held vehicle. Moves nothing."""
+        """Keep plate, state and reason of the vehicle at the arm on the sign; sound the alarm for a refusal or a hold.
+
+        Repeats nothing that is shown already, and shows it once the lane can be reached: after a restart too. Moves
+        nothing.
+        """
         boot, ms = self._now.boot, self._now.lane_ms_now()
-        if boot is None or ms is None:
-            return
+        mono_s = self._clock.mono_s()
         verdict = p.shown_verdict
+        what = (p.lane_pass, verdict)
+        is_due = self._shown is None or self._shown[0] != what or mono_s - self._shown[1] > SIGN_SECONDS - SIGN_MARGIN_S
+        if boot is None or ms is None or not self._now.is_online or not is_due:
+            return
+        is_new = self._shown is None or self._shown[0] != what
+        self._shown = (what, mono_s)
         pages = [line.encode("gbk", errors="replace")[:64].hex() for line in lines[:4]]
         self._send(
             "sign",
@@ -109,11 +120,12 @@ class LaneOrders:
             "policy",
             "",
         )
-        if verdict != ALLOW:
+        if verdict != ALLOW and is_new:
             self._send("alarm", {"pattern": PATTERNS[verdict], "seconds": 5}, boot, ms, "policy", "")
 
     def clear_sign(self) -> None:
         """Nobody is at the lane: a refusal must not greet the next driver."""
+        self._shown = None
         boot, ms = self._now.boot, self._now.lane_ms_now()
         if boot is not None and ms is not None:
             pages = [line.encode("gbk").hex() for line in IDLE_LINES]

@@ -74,6 +74,19 @@ async def test_the_sign_names_plate_stage_verdict_and_reason_and_is_cleared_when
     assert shown[-1]["pass"] is None and shown[-1]["verdict"] is None
 
 
+async def test_a_refusal_is_shown_again_after_a_gateway_restart_so_that_the_driver_knows(house):
+    house.plates.plate = "云C56789"
+    house.lane.arrive()
+    await house.settle(lambda: house.passes() and house.passes()[0].verdict)
+    await house.forward(3)
+    shown = []
+    send = house.lane.send_command
+    house.lane.send_command = lambda lane, m: (shown.append(m["args"]) if m["op"] == "sign" else None, send(lane, m))
+    await house.restart()
+    await house.forward(3)
+    assert [s["verdict"] for s in shown] == ["DENY"], "once, as soon as the lane can be reached"
+
+
 @pytest.mark.requirement("S0-71")
 @pytest.mark.parametrize("plate", [None, "晋A88888"])
 async def test_an_unread_or_unknown_truck_waits_for_a_person_whose_answer_is_durable_before_the_arm_moves(house, plate):
