@@ -105,8 +105,12 @@ def import_document(config: Path, document: Path) -> int:
             counts = SqliteRegisters(file).import_document(doc)
         finally:
             file.close()
-    except (OSError, json.JSONDecodeError) as error:
-        return _refuse("无法导入 cannot import", f"{document}: {error}")
+    except OSError as error:
+        return _refuse("无法导入 cannot import", f"{document}: {error.strerror}")
+    except ValueError as error:
+        if isinstance(error, REFUSALS):
+            return _refuse("无法导入 cannot import", error)
+        return _refuse("无法导入 cannot import", f"{document}: not a JSON document in UTF-8: {error}")
     except REFUSALS as refusal:
         return _refuse("无法导入 cannot import", refusal)
     print(f"已导入 imported: {counts['vehicles']} vehicles, {counts['over_limit']} over-limit entries")
