@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -109,10 +108,6 @@ def main() -> None:
         app()
     except BrokenPipeError:
         sys.exit(141)
-
-
-def print_json(value: object) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 if __name__ == "__main__":

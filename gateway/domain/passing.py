@@ -14,7 +14,6 @@ from gateway.domain.policy import ALLOW, DENY, HOLD, Verdict
 
 # states
 ARRIVED, JUDGED, WAITING_GUARD, CROSSING, CLOSED = "arrived", "judged", "waiting_guard", "crossing", "closed"
-OPEN_STATES = (ARRIVED, JUDGED, WAITING_GUARD, CROSSING)
 
 # actions
 READ, RAISE, SHOW, CLOSE = "read", "raise", "show", "close"

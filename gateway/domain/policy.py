@@ -14,7 +14,6 @@ from gateway.domain.vehicles import Vehicle
 
 ALLOW, DENY, HOLD = "ALLOW", "DENY", "HOLD"
 EFFECTS = ("refuse", "alarm_only")
-TARGETS = ("road",)
 VEHICLE_CLASSES = ("heavy", "any")
 EXEMPTIONS = ("emergency", "dangerous_goods")
 
