@@ -1,4 +1,4 @@
-"""`lvzha check`: the written invariants of schema.py, proven on the files as they lie. Reads only."""
+"""`lvzha check`: the written invariants of the schema package, proven on the files as they lie. Reads only."""
 
 from __future__ import annotations
 

@@ -1,20 +1,10 @@
-"""The ledger's tables. One migration is one function; it commits together with the record of it (sqlite-utils).
-
-Times are UTC milliseconds, hashes lower-case hex, documents JSON. Invariants that `lvzha check` proves:
-  1. every photo row has its file with that SHA-256 (file and folder are synced before the row);
-  2. every command was committed with or after an entry of its pass or lane;
-  3. every closed pass has its `opened`, `verdict` and `closed` entries and exactly one outbox row;
-  4. the entries are numbered without gaps and chained.
-"""
+"""The first tables: entries, passes, lane events, photographs, commands, outbox, visits and the first registers."""
 
 from __future__ import annotations
 
-from sqlite_utils import Database, Migrations
-
-migrations = Migrations("ledger")
+from sqlite_utils import Database
 
 
-@migrations()
 def m0001_first_tables(db: Database) -> None:
     for statement in FIRST_TABLES.split(";\n"):
         if statement.strip():
