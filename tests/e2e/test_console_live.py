@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from gateway.services.ports import CameraHealth
 from tests.e2e.conftest import PHONE, Visitors, Watched
@@ -176,6 +176,23 @@ def test_list_is_filtered_and_paged_without_losing_rows_to_updates(gate: Gate, v
     expect(page.locator(".row")).to_have_count(4)
     page.fill("#filter-plate", "不存在的号牌")
     expect(page.locator("#passes")).to_contain_text("没有符合条件的通行记录")
+
+
+def test_rows_opened_while_an_update_is_on_its_way_stay(gate: Gate, visit: Visitors) -> None:
+    gate.do(lambda: past_traffic(gate.scenario))
+    page = visit.open()
+    expect(page.locator(".row")).to_have_count(12)
+    on_its_way: list[Route] = []
+    page.route("**/fragments/passes*", lambda route: on_its_way.append(route), times=1)
+    pass_id = gate.do(lambda: gate.scenario.arrive("g1-b02", "渝G98765", "1", **HEAVY))
+    gate.do(lambda: gate.scenario.judge(pass_id, "ALLOW"))
+    while not on_its_way:
+        page.wait_for_timeout(20)
+    page.get_by_text("更早的记录").click()
+    expect(page.locator(".row")).to_have_count(13)
+    on_its_way[0].continue_()
+    expect(page.locator(".row").first).to_contain_text("98765")
+    assert page.locator(".row").count() >= 13
 
 
 def test_page_of_a_passage_shows_its_evidence_and_follows_it(gate: Gate, visit: Visitors) -> None:

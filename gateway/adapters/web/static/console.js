@@ -142,7 +142,6 @@
   const fill = () => all("[data-remember]").forEach((input) => { if (!input.value) input.value = localStorage.getItem(REMEMBERED) ?? ""; });
   document.addEventListener("input", (event) => {
     if (event.target.matches?.("[data-remember]")) localStorage.setItem(REMEMBERED, event.target.value.trim());
-    if (event.target.closest?.("#filter")) byId("filter-rows").value = "";
   }, true);
 
   let toastTimer = 0;
@@ -174,8 +173,6 @@
     sweep();
     fill();
     showAges();
-    const rows = document.querySelectorAll("#rows .row").length;
-    if (byId("filter-rows") && rows) byId("filter-rows").value = String(rows);
     const waiting = all(".answer-hold").length;
     document.title = (waiting ? `(${waiting}) ` : "") + title;
     for (const form of answers()) {
@@ -187,6 +184,21 @@
     }
   }
   document.addEventListener("htmx:afterSettle", afterSwap);
+
+  // ---------------------------------------------------------------- list of passages
+  // A live update asks for as many rows as are shown now; one that was asked for before a person opened more is asked again.
+  const shownRows = () => all("#rows .row").length;
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.elt.id !== "passes") return;
+    event.detail.parameters.set("rows", String(shownRows()));
+    event.detail.elt.askedRows = shownRows();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { elt } = event.detail.requestConfig;
+    if (elt.id !== "passes" || shownRows() <= elt.askedRows) return;
+    event.detail.shouldSwap = false;
+    setTimeout(() => htmx.trigger(elt, "sse:passes"));
+  });
 
   // ---------------------------------------------------------------- keyboard
   const answers = () => all("form[data-keys='answer']");
