@@ -36,27 +36,32 @@ class Loop:
         self._written = bytearray(b"\xff" * len(OUTPUTS))
         self._is_moving = False
         self._is_starved = False
+        self._last, self._last_us = parts.clock.now(), time.ticks_us()
 
     async def run(self):
-        parts, board, safety = self._parts, self._parts.board, self._parts.safety
-        last, last_us = parts.clock.now(), time.ticks_us()
+        board = self._parts.board
         try:
             while True:
-                now, now_us = parts.clock.now(), time.ticks_us()
-                parts.delays.add(time.ticks_diff(now_us, last_us) - STEP_MS * 1000)
-                gap = diff(now, last)
-                last, last_us = now, now_us
-                board.read(safety.inputs.level)
-                safety.step(now)
-                self._write()
-                self._mind_memory(not safety.is_at_rest())
-                if not self._is_moving:
-                    parts.store()
-                self._feed(now, gap)
+                self.step()
                 await asyncio.sleep_ms(STEP_MS)
         finally:
             for role in OUTPUTS:
                 board.write(role, 0)
+
+    def step(self):
+        """Read, decide, drive, feed: one turn of the loop."""
+        parts, safety = self._parts, self._parts.safety
+        now, now_us = parts.clock.now(), time.ticks_us()
+        parts.delays.add(time.ticks_diff(now_us, self._last_us) - STEP_MS * 1000)
+        gap = diff(now, self._last)
+        self._last, self._last_us = now, now_us
+        parts.board.read(safety.inputs.level)
+        safety.step(now)
+        self._write()
+        self._mind_memory(not safety.is_at_rest())
+        if not self._is_moving:
+            parts.store()
+        self._feed(now, gap)
 
     def _write(self):
         out, written, board = self._parts.safety.out, self._written, self._parts.board
@@ -178,4 +183,5 @@ async def main():
     return tasks
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())
