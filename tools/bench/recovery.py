@@ -165,12 +165,14 @@ def _busy_lane(site: Site) -> str:
 
 
 async def _judge(site: Site, done: list[Kill], seed: int) -> dict[str, Any]:
-    """Let everything drain, then compare the world's truth with ledger and regulator."""
+    """Let the road and every queue drain, then compare the world's truth with ledger and regulator."""
     await site.stop_traffic()
     end = time.monotonic() + DRAIN_WITHIN_S
     files = (site.folder.truth, site.folder.ledger, site.folder.regulator_data / "regulator.sqlite3")
     while time.monotonic() < end:
         await asyncio.sleep(2.0)
+        if not (await site.plant.ask("status"))["is_done"]:
+            continue  # a truck is still on its way to the loop
         run = load_run(*files)
         if not unfinished(run) and all(p.state == "closed" for p in run.passes):
             break
