@@ -1,6 +1,6 @@
 """The simulated board: binds `machine` to the names that the lane uses. The one place of this board that imports it.
 
-main.py loads `boards.<config board>` and calls `Board()`. A board gives: name, roles(), read(levels), write(role, level),
+main.py loads `boards.<config board>` and calls `Board()`. A board gives: NAME, roles(), outputs(), read(levels), write(role, level),
 sign_write(bytes), arm_watchdog(ms), feed(), reset_cause(), reset(), address(), set_time(utc_ms), RESERVE_BYTES.
 """
 
@@ -47,6 +47,9 @@ class Board:
 
     def roles(self):
         return tuple(INPUTS)
+
+    def outputs(self):
+        return tuple(OUTPUTS)
 
     def read(self, levels):
         """Fill `levels` (bytearray, one per role): 1 if active now or at any moment since the last read. No allocation."""

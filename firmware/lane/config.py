@@ -5,7 +5,7 @@
 
 import json
 
-from lane.contract import ROLES, ContractError, split_lane_id
+from lane.contract import OUTPUTS, ROLES, ContractError, split_lane_id
 
 REQUIRED = ("required",)
 
@@ -30,7 +30,14 @@ KEYS = {
         None,
         "direct: outputs drive the motor; contact: momentary contacts",
     ),
-    "absent": ("roles", [], None, None, "input roles this lane does not have"),
+    "absent": ("roles", ["curtain", "alarm_sense"], ROLES, None, "input roles this lane does not have"),
+    "absent_outputs": (
+        "roles",
+        ["stop", "curtain_test", "loop_test"],
+        OUTPUTS,
+        None,
+        "output roles this lane does not have",
+    ),
     "travel_limit_ms": ("int", 4500, 500, 20000, "longest commanded motion: the drive's class limit + 50 %"),
     "dead_time_ms": ("int", 200, 100, 300, "pause before a change of direction (drive `direct`)"),
     "clear_ms": ("int", 1500, 1500, 10000, "beam clear without break before the arm closes"),
@@ -118,8 +125,8 @@ def check(settings):
                 _refuse(key, value, "an IPv4 address")
         elif kind == "lane":
             split_lane_id(value)
-        elif kind == "roles" and (type(value) is not list or any(role not in ROLES for role in value)):
-            _refuse(key, value, "a list of roles out of " + ", ".join(ROLES))
+        elif kind == "roles" and (type(value) is not list or any(role not in low for role in value)):
+            _refuse(key, value, "a list of roles out of " + ", ".join(low))
         whole[key] = value
     for role in ("loop_arrival", "loop_under_arm", "loop_exit", "limit_open", "limit_closed"):
         if role in whole["absent"]:

@@ -101,10 +101,22 @@ from .words import (
     LOOPS as LOOPS,
 )
 from .words import (
+    MEANS as MEANS,
+)
+from .words import (
     MODES as MODES,
 )
 from .words import (
+    NON_CONTACT as NON_CONTACT,
+)
+from .words import (
     OPERATIONS as OPERATIONS,
+)
+from .words import (
+    OUTPUTS as OUTPUTS,
+)
+from .words import (
+    PRESENCE as PRESENCE,
 )
 from .words import (
     QUESTIONS as QUESTIONS,
@@ -171,7 +183,7 @@ def check(name, message):
             raise ContractError("combination", "event.pass", "a pass, for this kind")
     elif name == "command":
         _check_command(message)
-    elif name == "command/result":
+    elif name in ("command/result", "diagnostics/reply"):
         if (message["reason"] is None) != (message["result"] in ("accepted", "done")):
             raise ContractError("combination", name + ".reason", "null for accepted and done, else a reason")
     elif name == "identity":
@@ -182,7 +194,7 @@ def check(name, message):
         for key in ("version", "bytes", "sha256", "signature", "offset", "data"):
             if (key in message) != (key in wanted):
                 raise ContractError("combination", "update." + key, "as the step needs")
-    elif name in ("offline-list", "diagnostics/reply") and message["part"] >= message["of"]:
+    if name in ("offline-list", "diagnostics/reply") and message["part"] >= message["of"]:
         raise ContractError("combination", name + ".part", "less than `of`")
     if name == "offline-list" and (len(message["add"]) % 16 or len(message["drop"]) % 16):
         raise ContractError("range", "offline-list.add", "16 hex digits per hash")
@@ -191,7 +203,8 @@ def check(name, message):
 def _check_command(message):
     op, args = message["op"], message["args"]
     check_fields(args, OPERATION_ARGS[op], "command.args")
-    if not message["why"] and (op in WHY_NEEDED or (op == "raise" and "pass" not in args)):
+    needs_why = op in WHY_NEEDED or (op == "raise" and "pass" not in args) or (op == "reboot" and args.get("force"))
+    if needs_why and not message["why"]:
         raise ContractError("combination", "command.why", "a reason in words, for this operation")
     if op == "sign" and ("lines" in args) == ("pages" in args):
         raise ContractError("combination", "command.args", "exactly one of lines and pages")

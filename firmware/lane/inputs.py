@@ -21,8 +21,11 @@ HOLD_TO_RUN = 11
 FIRE = 12
 CABINET = 13
 DETACHED = 14
-COUNT = 15
-PRESENCE = (UNDER_ARM, BEAM, EDGE, RADAR)
+CURTAIN = 15
+POWER_FAIL = 16
+ALARM_SENSE = 17
+COUNT = 18
+PRESENCE = (UNDER_ARM, BEAM, EDGE, RADAR, CURTAIN)
 
 NOISY_EDGES = 40  # raw edges within a second: no vehicle, arm or person does this; a loose wire does
 LONG_MS = 86400000

@@ -23,6 +23,7 @@ from .words import (
     RESULTS,
     ROLES,
     SIGNS,
+    TESTED,
     UNCLEAN,
     UPDATE_STATES,
     UPDATE_STEPS,
@@ -65,6 +66,7 @@ EVENT_DATA = {
         "last_boot": _opt(_BOOT),
         "last_seq": ("int", 0, MAX_SEQ),
         "count": _COUNT,
+        "gap_mm?": _COUNT,  # longest gap of a rig that this lane's geometry proves
     },
     "clock.set": {"error_ms": _MS, "step_ms": _opt(("int", -MAX_MS, MAX_MS))},
     "link.up": {"connects": _COUNT},
@@ -78,6 +80,8 @@ EVENT_DATA = {
     "beam.off": _HELD,
     "radar.on": {"since?": ("choice", ("boot",))},
     "radar.off": _HELD,
+    "curtain.on": {"since?": ("choice", ("boot",))},
+    "curtain.off": _HELD,
     "edge.hit": {"state": ("choice", BARRIER_STATES)},
     # command: id of the command that caused it, when a command did.
     "barrier.opening": _MOVE,
@@ -104,7 +108,10 @@ EVENT_DATA = {
     "fire.off": _HELD,
     "fault.set": _BEEN,
     "fault.cleared": {"code": ("choice", FAULTS), "component": ("text", 1, 32), "by": ("text", 1, 64)},
-    "sensor.tested": {"results": ("map", ROLES, ("choice", ("passed", "failed", "absent")), 15)},
+    "sensor.tested": {"results": ("map", ROLES, ("choice", ("passed", "failed", "absent")), 18)},
+    "output.tested": {"output": ("text", 1, 32), "seconds": ("int", 1, 60), "by": ("text", 1, 64)},
+    # The monthly test of the alarm device. driven: nothing measures whether it worked.
+    "alarm.tested": {"light": ("choice", TESTED), "siren": ("choice", TESTED)},
     "power.fail": {"supply_mv?": _MS},
     "power.ok": {"supply_mv?": _MS},
     "cabinet.open": {},
@@ -144,7 +151,7 @@ _LINES = ("list", ("hex", 0, 128), 4)  # one page: up to four lines of GBK bytes
 # lines (one page) and pages; verdict lets the lane end a refused vehicle as denied_left. seconds: 0 = until replaced
 # (sign), an hour (alarm).
 OPERATION_ARGS = {
-    "raise": {"pass?": _PASS},
+    "raise": {"pass?": _PASS, "gap_mm?": ("int", 0, 60000)},  # gap_mm: longest gap of an announced rig
     "lower": {},
     "stop": {},
     "hold_open": {},
@@ -160,7 +167,7 @@ OPERATION_ARGS = {
     "alarm": {"pattern": ("choice", ALARMS), "seconds": ("int", 0, 3600)},
     "self_test": {},
     "set_mode": {"mode": ("choice", MODES)},
-    "reboot": {},
+    "reboot": {"force?": _BOOL},  # with force also while a pass is open; needs a `why`
     "clear_fault": {"code": ("choice", FAULTS)},
 }
 WHY_NEEDED = ("hold_open", "release")
@@ -194,7 +201,7 @@ MESSAGES = {
         "barrier": ("choice", BARRIER_STATES),
         "mode": ("choice", MODES),
         "passes": ("object", {"at_arm": _opt(_PASS), "waiting": _opt(_PASS)}),
-        "inputs": ("map", ROLES, _INPUT, 15),
+        "inputs": ("map", ROLES, _INPUT, 18),
         "faults": ("list", ("object", _BEEN), 8),
         "alarm": ("choice", ALARMS),
         "sign": ("choice", SIGNS),
@@ -274,11 +281,14 @@ MESSAGES = {
         "add": ("hex", 0, 768),
         "drop": ("hex", 0, 768),
     },
+    # A request with an id that was just answered gets the same answer again and is not done again; args.part: that part only.
+    # reply: "accepted" once for a question that takes a while, then exactly one terminal result, in `of` parts that carry it.
     "diagnostics/request": {"id": _ID, "question": ("choice", QUESTIONS), "args": ("map", None, ("scalar",), 8)},
     "diagnostics/reply": {
         "id": _ID,
         "part": ("int", 0, 999),
         "of": ("int", 1, 1000),
+        "result": ("choice", RESULTS),
         "reason": _opt(("choice", REASONS)),
         "answer": ("map", None, ("scalar",), 32),
     },

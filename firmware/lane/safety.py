@@ -7,7 +7,7 @@ Knows no network, no file and no clock: `now` is ticks. RAM: about 10 kB with it
 from lane.alarm import FOREVER, Alarm
 from lane.antismash import FAILED, PASSED, AntiSmash
 from lane.barrier import Barrier
-from lane.contract import ROLES
+from lane.contract import OUTPUTS, ROLES
 from lane.inputs import (
     ARRIVAL,
     BUTTON_LOWER,
@@ -28,7 +28,6 @@ from lane.ring import NO_PASS, EventRing
 from lane.ticks import diff
 
 LOCAL_CLEAR_MS = 3000  # stop button held this long at the lane clears a fault
-OUTPUTS = ("open", "close", "beam_test", "alarm_light", "siren", "fault_light")
 
 
 def _filters(settings):

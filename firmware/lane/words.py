@@ -17,7 +17,36 @@ ROLES = (
     "fire",
     "cabinet",
     "arm_detached",
+    "curtain",  # light curtain across the lane's line: sees what a beam does not, a draw-bar for one
+    "power_fail",  # mains gone: the relay of the supply or of the UPS
+    "alarm_sense",  # current flows in the alarm light or the siren
 )
+# Output roles, in the order of the core's output bytes. NAME_test = 1 must make the input NAME read active.
+OUTPUTS = (
+    "open",
+    "close",
+    "beam_test",
+    "alarm_light",
+    "siren",
+    "fault_light",
+    "stop",  # drive `contact`: the STOP of the drive's own board
+    "radar_test",
+    "edge_test",
+    "curtain_test",
+    "loop_test",  # of the loop under the arm
+)
+PRESENCE = ("loop_under_arm", "beam", "edge", "radar", "curtain")
+NON_CONTACT = ("beam", "radar", "curtain")
+# Means against entrapment and the type of each; a lane needs two of different types (UL 325 since 2016).
+MEANS = {
+    "drive_force": "inherent",  # force limit of the drive itself
+    "clutch": "clutch",
+    "beam": "non_contact",
+    "radar": "non_contact",
+    "curtain": "non_contact",
+    "edge": "contact",
+    "drive_edge": "contact",  # pressure edge wired to the drive, not to this board
+}
 BARRIER_STATES = (
     "unknown",
     "closed",
@@ -70,6 +99,7 @@ REASONS = (
     "not_clear",  # lower: a presence input is active
     "input.unhealthy",
     "input.untested",
+    "means.missing",  # fewer than two means against entrapment of different types: hold-to-run only
     "moving",
     "memory.low",
     "unsupported",  # the board has no such part
@@ -83,6 +113,10 @@ REASONS = (
     "detached",
     "superseded",
     "restart",
+    "arguments",  # of a question: missing, unknown or out of bounds; the answer names what is allowed
+    "busy",  # another self-test or drive is under way
+    "output.motor",  # an output that can move the arm is never driven by a test
+    "mode.needed",  # only in maintenance mode
 )
 FAULTS = (
     "two_obstructions",  # cleared at the lane only
@@ -98,6 +132,12 @@ FAULTS = (
     "sign_silent",
     "config_refused",
     "clock_unset",
+    "means_missing",
+    "supply_low",
+    "temperature",
+    "service_due",
+    "force_test_due",  # 11 months after the last force test
+    "force_test_overdue",  # 12 months
 )
 # What is seen of a crossing, oldest first. "reset": the lane restarted while the vehicle was crossing.
 EVIDENCE = (
@@ -127,6 +167,7 @@ CAUSES = (
     "beam",
     "radar",
     "edge",
+    "curtain",
     "travel_limit",
     "fault",
     "detached",
@@ -135,8 +176,23 @@ CAUSES = (
 RESET_CAUSES = ("power_on", "hard", "watchdog", "soft", "deep_sleep", "brown_out", "unknown")
 UNCLEAN = ("rest", "moving")  # how the last boot ended when it was not an orderly stop
 ALARMS = ("off", "attention", "denied", "hold", "obstruction", "tailgate", "fault", "fire", "test")
+TESTED = ("passed", "failed", "driven")
 SIGNS = ("off", "gateway", "safe_text")
 IDENTITY_SOURCES = ("camera", "tag", "reader")
-QUESTIONS = ("inputs", "outputs", "counters", "memory", "versions", "faults", "settings", "log")
+QUESTIONS = (
+    "inputs",
+    "outputs",
+    "counters",
+    "memory",
+    "versions",
+    "faults",
+    "settings",
+    "health",  # the tasks, their beats, the safety loop
+    "journal",
+    "link",
+    "log",
+    "self_test",
+    "drive",  # an output that cannot hurt, for some seconds
+)
 UPDATE_STEPS = ("announce", "chunk", "commit", "abort")
 UPDATE_STATES = ("receiving", "verified", "committed", "confirmed", "refused", "failed", "rolled_back")

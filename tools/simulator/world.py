@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from firmware.lane.contract import OUTPUTS, ROLES
 from tools.simulator import drivers
 from tools.simulator.arm import Arm
 from tools.simulator.drivers import Driver, Sight
@@ -23,11 +24,9 @@ REACTION_ALLOWED_MS = 50 + 250
 TRAVEL_TOLERANCE_MS = 300
 DOUBTS_S = 20.0
 
-INPUT_ROLES = (
-    "loop_arrival", "loop_under_arm", "loop_exit", "beam", "edge", "radar", "limit_open", "limit_closed", "button_raise",
-    "button_lower", "button_stop", "hold_to_run", "fire", "cabinet", "arm_detached",
-)  # fmt: skip
-OUTPUT_ROLES = ("open", "close", "alarm_light", "siren", "beam_test", "fault_light")
+INPUT_ROLES = ROLES
+OUTPUT_ROLES = OUTPUTS
+TESTED_BY = {"beam": "beam_test", "radar": "radar_test", "edge": "edge_test", "curtain": "curtain_test"}
 
 
 @dataclass
@@ -214,8 +213,10 @@ class LaneWorld:
             threshold = LOOP_OFF_METAL_M if self.inputs[role] else LOOP_ON_METAL_M
             seen[role] = int(metal >= threshold)
         is_broken = any(v.driver.body.breaks_beam_at(v.driver.front_m, BEAM_M) for v in self.visitors)
-        seen["beam"] = int(is_broken or self.outputs["beam_test"])
+        seen["beam"] = seen["curtain"] = int(is_broken)
         seen["edge"] = int(edge)
+        for role, test in TESTED_BY.items():
+            seen[role] |= self.outputs[test]
         seen["limit_open"] = int(self.arm.is_at_open_limit)
         seen["limit_closed"] = int(self.arm.is_at_closed_limit)
         seen.update(self.forced)
