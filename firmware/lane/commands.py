@@ -111,6 +111,8 @@ class Commands:
             return safety.clear_fault(now, command, args["code"], by)
         if not safety.is_at_rest():
             return "refused", "moving"
+        if (safety.lane.at_arm or safety.lane.waiting) and not args.get("force"):
+            return "refused", "occupied"
         self.is_reboot_wanted = True
         return "done", None
 

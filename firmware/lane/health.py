@@ -23,6 +23,10 @@ class Health:
     def beat(self, place, now):
         self._beats[place] = now
 
+    def beats(self, now):
+        """(name, ms since its last beat, limit in ms) of every task."""
+        return [(name, diff(now, self._beats[i]), self._limits[i]) for i, name in enumerate(self._names)]
+
     def silent_task(self, now):
         """Name of a task that has not beaten in time, or None. No allocation."""
         i = 0

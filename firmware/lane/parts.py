@@ -1,4 +1,4 @@
-"""The parts of one lane together: what the link publishes and takes, what is done at rest. Built by main.py.
+"""The parts of one lane together: what the link publishes and takes, what is done at rest. Built by app.py.
 
 Knows no socket. Everything here may allocate and is called at rest, but for `now`-only questions.
 """
@@ -7,10 +7,12 @@ import gc
 import json
 import os
 
-from lane import config, contract, diagnostics
+from lane import config, contract
 from lane.clock import since
 from lane.commands import Commands
 from lane.contract import ROLES, ContractError
+from lane.diagnostics import Diagnostics
+from lane.drive import Drive
 from lane.health import Delays
 from lane.inputs import ARRIVAL
 from lane.loops import ARRIVED
@@ -18,13 +20,15 @@ from lane.offline import SETTLE_MS, OfflinePolicy
 from lane.ring import NO_PASS, event_message
 from lane.safety import Safety
 from lane.sign import Sign
+from lane.version import FIRMWARE
 
 SAVE_MS = 5000
 CYCLES_SAVED = 20  # arm cycles between two writes of the counter
 
 
 class Parts:
-    FIRMWARE = "0.1.0"
+    FIRMWARE = FIRMWARE
+    slot = "none"  # set by app.py
 
     def __init__(self, settings, board, clock, journal, log):
         now = clock.now()
@@ -41,6 +45,9 @@ class Parts:
         self.delays = Delays()
         self.malformed = 0
         self.replies = []  # (message name, bytes) that the link publishes when it can
+        self.drive = Drive()
+        self.diagnostics = Diagnostics(self)
+        self.health = self.link = None  # the roof sets them: for a technician's questions only
         self._cycles_before = journal.cycles
         self._cause = board.reset_cause()
         self._gateway_online = False
@@ -70,6 +77,7 @@ class Parts:
             if not self.journal.append(contract.encode_event(message), entry[2]):
                 return
             ring.drop()
+            self.diagnostics.see(message)
 
     def note(self, kind, data, pass_seq=NO_PASS):
         """An event told by a part outside the safety core."""
@@ -128,15 +136,13 @@ class Parts:
         elif name == "config":
             self._take_config(message)
         else:
-            self._take_question(name, message)
+            self._take_question(name, message, is_retained)
         return was_silent and not self.is_silent(now)
 
-    def _take_question(self, name, message):
+    def _take_question(self, name, message, is_retained):
         """Answer a technician; refuse by name what this firmware cannot do yet."""
         if name == "diagnostics/request":
-            found, reason = diagnostics.answer(self, message["question"])
-            reply = {"id": message["id"], "part": 0, "of": 1, "reason": reason, "answer": found}
-            self.replies.append(("diagnostics/reply", contract.encode("diagnostics/reply", reply)))
+            self.diagnostics.take(message, is_retained)
         elif name == "update":
             status = {"id": message["id"], "state": "refused", "offset": 0, "version": None, "reason": "unsupported"}
             self.replies.append(("update/status", contract.encode("update/status", status)))
@@ -199,7 +205,7 @@ class Parts:
                 "cause": self._cause,
                 "unclean": self.journal.unclean,
                 "firmware": self.FIRMWARE,
-                "slot": "none",
+                "slot": self.slot,
                 "board": self.board.NAME,
                 "address": self.board.address(),
                 "contract": contract.VERSION,
@@ -316,9 +322,11 @@ class Parts:
         if self.sign.pass_name is not None and self.sign.pass_name != self._name(self.safety.lane.at_arm):
             self.sign.pass_name = None  # its vehicle is through: the text runs out by its own seconds
         self._decide_offline(now, is_silent)
+        self.diagnostics.tend(now)
         if since(now, self._saved_at) >= SAVE_MS:
             self._saved_at = now
             self.journal.save()
+            self.log.save()
             if self.cycles() - self.journal.cycles >= CYCLES_SAVED:
                 self.journal.save_cycles(self.cycles())
 
