@@ -1,13 +1,5 @@
-"""First file a board runs: every output to its safe level. No network, nothing that waits. main.py follows.
+"""First file a board runs: watchdog, slot, every output to its safe level. No network. Never part of an update; main.py follows."""
 
-Output expanders keep their level through a reset of the processor, so this runs before anything is read.
-"""
+import loader
 
-import json
-
-try:
-    with open("config.json") as f:
-        name = json.load(f)["board"]
-    __import__("boards." + name, None, None, ("safe_outputs",)).safe_outputs()
-except (OSError, ValueError, KeyError, ImportError, AttributeError) as e:
-    print("boot: outputs not driven reason=" + str(e))  # main.py refuses the configuration by name
+loader.begin()

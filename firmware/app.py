@@ -1,0 +1,196 @@
+"""The roof of the lane: read the settings, build the parts, start the tasks. Inputs, interlock, buttons and sign run before
+the network is touched; a broker that is away at power-up is normal. Exit status 2: settings refused.
+
+Called by loader.py, which chose the slot that this file lies in.
+"""
+
+import asyncio
+import gc
+import sys
+import time
+
+from lane import config
+from lane.clock import Clock
+from lane.contract import ROLES, ContractError
+from lane.health import Health
+from lane.journal import Journal
+from lane.link import Link
+from lane.log import Log
+from lane.parts import Parts
+from lane.safety import OUTPUTS
+from lane.ticks import diff
+
+STEP_MS = 5
+WATCHDOG_MS = 2000
+SETTLE_READS = 20
+TASK_RESTARTS = 10
+
+
+log = Log()
+
+
+class Loop:
+    """The safety loop: the only task that reads inputs, drives outputs and feeds the watchdog."""
+
+    def __init__(self, parts, health):
+        self._parts = parts
+        self._health = health
+        self._written = bytearray(b"\xff" * len(OUTPUTS))
+        self._is_moving = False
+        self._is_starved = False
+        self._last, self._last_us = parts.clock.now(), time.ticks_us()
+
+    async def run(self):
+        board = self._parts.board
+        try:
+            while True:
+                self.step()
+                await asyncio.sleep_ms(STEP_MS)
+        finally:
+            for role in OUTPUTS:
+                board.write(role, 0)
+
+    def step(self):
+        """Read, decide, drive, feed: one turn of the loop."""
+        parts, safety = self._parts, self._parts.safety
+        now, now_us = parts.clock.now(), time.ticks_us()
+        parts.delays.add(time.ticks_diff(now_us, self._last_us) - STEP_MS * 1000)
+        gap = diff(now, self._last)
+        self._last, self._last_us = now, now_us
+        parts.board.read(safety.inputs.level)
+        safety.step(now)
+        parts.drive.step(now, safety.is_at_rest())
+        self._write()
+        self._mind_memory(not safety.is_at_rest())
+        if not self._is_moving:
+            parts.store()
+        self._feed(now, gap)
+
+    def _write(self):
+        out, written, board = self._parts.safety.out, self._written, self._parts.board
+        driven = self._parts.drive.level
+        i = 0
+        while i < len(OUTPUTS):
+            level = out[i] | driven[i]
+            if level != written[i]:
+                written[i] = level
+                board.write(OUTPUTS[i], level)
+            i += 1
+
+    def _mind_memory(self, is_moving):
+        if is_moving != self._is_moving:
+            self._is_moving = is_moving
+            if is_moving:
+                gc.disable()
+            else:
+                gc.enable()
+
+    def _feed(self, now, gap_ms):
+        if self._health.may_feed(now, gap_ms, not self._is_moving):
+            self._parts.board.feed()
+            self._is_starved = False
+        elif not self._is_starved:
+            self._is_starved = True
+            log("watchdog not fed", "gap_ms=" + str(gap_ms), "silent=" + str(self._health.silent_task(now)))
+
+
+async def tend(parts, health, place):
+    """Sign, offline policy, flash: five times a second, at rest."""
+    while True:
+        now = parts.clock.now()
+        health.beat(place, now)
+        if parts.safety.is_at_rest():
+            parts.tend(now)
+        await asyncio.sleep_ms(200)
+
+
+async def own(name, run):
+    """Runs a task for ever; starts it again when it dies, TASK_RESTARTS times, then leaves the board to its watchdog."""
+    for _ in range(TASK_RESTARTS):
+        try:
+            await run()
+        except Exception as e:
+            log.note_crash(name, e)
+            sys.print_exception(e)
+        gc.collect()
+        await asyncio.sleep_ms(1000)
+    log("task given up", "name=" + name)
+
+
+def read_file(path):
+    try:
+        with open(path, "rb") as f:
+            return f.read()
+    except OSError:
+        raise ContractError("missing", path, "a readable file")
+
+
+def settle(parts):
+    """First look at the inputs: the last of several readings, so that a contact that bounces at power-up is over."""
+    for _ in range(SETTLE_READS):
+        parts.board.read(parts.safety.inputs.level)
+        time.sleep_ms(STEP_MS)
+    parts.board.read(parts.safety.inputs.level)
+
+
+def build():
+    """All parts from config.json in the working folder. Raises ContractError naming key, value and what is allowed."""
+    settings = config.load("config.json")
+    files = {name: read_file(settings[name]) for name in ("ca", "cert", "key")}
+    try:
+        module = __import__("boards." + settings["board"], None, None, ("Board",))
+    except ImportError:
+        raise ContractError("choice", "board", "a file of boards/ (is " + settings["board"] + ")")
+    board = module.Board(ROLES)
+    if settings["drive"] not in board.DRIVES:
+        raise ContractError("choice", "drive", "one of " + ", ".join(board.DRIVES))
+    for role in ROLES:
+        if role not in settings["absent"] and role not in board.roles():
+            raise ContractError("choice", "absent", "must name " + role + ": this board has no such input")
+    board.arm_watchdog(WATCHDOG_MS)
+    clock = Clock(time.ticks_ms)
+    log.ms = clock.ms
+    journal = Journal("journal", clock.now() ^ random_16())
+    board.feed()
+    return Parts(settings, board, clock, journal, log), files
+
+
+def random_16():
+    import os
+
+    a, b = os.urandom(2)
+    return a << 8 | b
+
+
+async def main(slot):
+    try:
+        parts, files = build()
+        parts.slot = slot
+    except ContractError as e:
+        log("refused", "key=" + e.where, "allowed=" + e.allowed, "reason=" + e.reason)
+        sys.exit(2)
+    settle(parts)
+    parts.note_boot()
+    parts.safety.start(parts.clock.now())
+    parts.store()
+    log(
+        "started",
+        "lane=" + parts.settings["lane"],
+        "boot=" + parts.journal.boot,
+        "unclean=" + str(parts.journal.unclean),
+    )
+    health = Health()
+    link = Link(parts.settings, files, parts, health, log)
+    parts.health, parts.link = health, link
+    place = health.add("tend", 5000, parts.clock.now())
+    tasks = [
+        asyncio.create_task(own("tend", lambda: tend(parts, health, place))),
+        asyncio.create_task(own("link", link.run)),
+    ]
+    await Loop(parts, health).run()  # when the safety loop ends, so does the lane: the watchdog restarts it
+    return tasks
+
+
+def run(slot):
+    """Runs the lane; returns never. slot: the folder that this image was started from, "a" or "b", or "none"."""
+    asyncio.run(main(slot))

@@ -1,0 +1,3 @@
+"""The version of this firmware; `lvzha firmware build` writes the version of its image here."""
+
+FIRMWARE = "0.1.0"
