@@ -147,6 +147,9 @@ def build():
     for role in ROLES:
         if role not in settings["absent"] and role not in board.roles():
             raise ContractError("choice", "absent", "must name " + role + ": this board has no such input")
+    for role in OUTPUTS:
+        if role not in settings["absent_outputs"] and role not in board.outputs():
+            raise ContractError("choice", "absent_outputs", "must name " + role + ": this board has no such output")
     board.arm_watchdog(WATCHDOG_MS)
     clock = Clock(time.ticks_ms)
     log.ms = clock.ms
