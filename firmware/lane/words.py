@@ -107,6 +107,7 @@ REASONS = (
     "occupied",  # arrival: a pass is at the arm
     "at_lane_only",  # clear_fault: this one is cleared by a person at the lane
     "no_fault",
+    "not_commissioned",  # set_mode automatic: the force, sensor and presence tests are not on record
     "obstruction",
     "travel.timeout",
     "forced",
@@ -195,4 +196,4 @@ QUESTIONS = (
     "drive",  # an output that cannot hurt, for some seconds
 )
 UPDATE_STEPS = ("announce", "chunk", "commit", "abort")
-UPDATE_STATES = ("receiving", "verified", "committed", "confirmed", "refused", "failed", "rolled_back")
+UPDATE_STATES = ("receiving", "paused", "verified", "committed", "confirmed", "refused", "failed", "rolled_back")
