@@ -37,7 +37,8 @@ from gateway.adapters.vision.process import VisionProcess
 from gateway.adapters.web.app import create_app
 from gateway.adapters.web.server import ConsolePortUnusable, ConsoleServer
 from gateway.config import ConfigRefused, Settings, load
-from gateway.domain.policy import Pack, PackRefused, pack_from
+from gateway.domain.policy_pack import PackRefused, pack_from
+from gateway.domain.policy_rules import Pack
 from gateway.domain.vehicles import VehicleRefused
 from gateway.services.capture import VehicleCapture
 from gateway.services.changes import Changes

@@ -7,7 +7,7 @@ Ends and deciders are the lane contract's words.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.domain.policy import ALLOW, DENY, HOLD, Verdict
@@ -254,7 +254,8 @@ def close_pending(p: Pass) -> tuple[Pass, tuple[str, ...]]:
 
 
 def to_doc(p: Pass) -> dict[str, Any]:
-    return asdict(p)
+    """A document for JSON; shares its values with p."""
+    return {name: dict(vars(value)) if hasattr(value, "__dataclass_fields__") else value for name, value in vars(p).items()}
 
 
 def from_doc(doc: dict[str, Any]) -> Pass:

@@ -1,74 +1,38 @@
-"""May this vehicle pass? Same facts, same verdict, with its reason.
+"""May this vehicle pass? Same facts, same packs, same verdict, with its reason.
 
-Pure. The order of the checks and the rules' effects follow HJ 1321's functions 5 and 6 (over-limit list, control
-strategy); which rules are in force is data: gateway/policies/*.toml.
+Pure. The order of the checks follows HJ 1321's functions 5 and 6 (over-limit list, control strategy): 1 emergency,
+2 over-limit list, 3 blacklist, 4 known and audited, 5 rules in force, 6 networking of stage VI, 7 booking, 8 pass. An
+exception that a person approved lifts 5 to 7, never 2 to 4. Each pack in force must be satisfied: the strictest of
+their answers stands, so that one more pack never lets more pass. Which packs are in force is data: gateway/policies/*.toml.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from gateway.domain.emission import is_at_most, stage_rank
+from gateway.domain.exceptions import PassException
+from gateway.domain.policy_rules import STRICTNESS, Pack, Rule
+from gateway.domain.policy_space import COUNTED_PER, Scene, Site, subject_of
+from gateway.domain.records import local_text
 from gateway.domain.vehicles import Vehicle
 
 ALLOW, DENY, HOLD = "ALLOW", "DENY", "HOLD"
-EFFECTS = ("refuse", "alarm_only")
-VEHICLE_CLASSES = ("heavy", "any")
-EXEMPTIONS = ("emergency", "dangerous_goods")
 
-
-class PackRefused(ValueError):
-    """A rule pack is not acceptable; the message names rule, key, value and what is allowed."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One measure. It hits when every given condition holds.
-
-    response_levels: codes 0-3 in which it is in force. max_emission_stage "4" hits X, 0 ... 4.
-    """
-
-    rule_id: str
-    response_levels: tuple[str, ...]
-    effect: str
-    reason_code: str
-    reason_zh: str
-    reason_en: str
-    vehicle_class: str = "any"
-    fuel_types: tuple[str, ...] = ()
-    max_emission_stage: str = "D"
-    exempt: tuple[str, ...] = ()
-    source: str = ""
-
-    def hits(self, vehicle: Vehicle, response_level: str) -> bool:
-        return (
-            response_level in self.response_levels
-            and (self.vehicle_class == "any" or vehicle.is_heavy_goods)
-            and (not self.fuel_types or vehicle.fuel_type in self.fuel_types)
-            and is_at_most(vehicle.emission_stage, self.max_emission_stage)
-            and not ("dangerous_goods" in self.exempt and vehicle.is_dangerous_goods)
-        )
-
-    @property
-    def specificity(self) -> int:
-        """More conditions are tried first; the order in the pack decides between equals."""
-        return (self.vehicle_class != "any") + bool(self.fuel_types) + (self.max_emission_stage != "D")
-
-
-@dataclass(frozen=True)
-class Pack:
-    policy_id: str
-    version: int
-    title: str
-    source: str
-    rules: tuple[Rule, ...]
-    refuse_on_exit: bool = False  # emission reasons do not trap a vehicle inside unless the site says so
+_JUDGED_FIELDS = (
+    "vehicle_type", "fuel_type", "emission_stage", "network_status", "use_nature", "vehicle_category", "is_audited",
+    "fleet_name", "register_date", "certificates",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Facts:
-    """All that decide() may look at. plate_no is "" when the plate could not be read."""
+    """All that decide() may look at. plate_no is "" when the plate could not be read.
+
+    over_limit_reason, blacklist_reason: None = not listed. has_booking: None = not known. passed_today: entries let in
+    today before this one, per "vehicle", "carrier", "site". target: road | in_plant.
+    """
 
     plate_no: str
     plate_colour: str
@@ -76,13 +40,25 @@ class Facts:
     direction: str  # "in" | "out"
     response_level: str  # 0 none, 3 yellow, 2 orange, 1 red
     vehicle: Vehicle | None
-    over_limit_reason: str | None  # reason on the regulator's list of confirmed exceeders; None = not listed
+    over_limit_reason: str | None  # reason on the regulator's list of confirmed exceeders
     is_emergency: bool = False
+    at_ms: int = 0
+    blacklist_reason: str | None = None
+    exception: PassException | None = None
+    has_booking: bool | None = None
+    goods: str = ""
+    target: str = "road"
+    site: Site = field(default_factory=Site)
+    passed_today: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """ALLOW, DENY or HOLD with everything a guard, an inspector and a replay need."""
+    """ALLOW, DENY or HOLD with everything a guard, an inspector and a replay need.
+
+    checks: "check=answer" in the order in which they were made. rules: "pack@version:rule=effect" of every rule that
+    hit, the deciding one of each pack first, the packs from the most specific to the general.
+    """
 
     verdict: str
     rule_id: str
@@ -94,105 +70,233 @@ class Verdict:
     response_level: str
     violates_policy: bool = False
     inputs: dict[str, Any] = field(default_factory=dict)
+    checks: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
 
 
-def decide(facts: Facts, pack: Pack) -> Verdict:
-    """The verdict for one vehicle at one moment; first check that applies wins."""
+@dataclass(frozen=True)
+class Policy:
+    """The packs that a person has activated."""
 
-    def verdict(kind: str, rule_id: str, code: str, zh: str, en: str, violates: bool = False) -> Verdict:
-        return Verdict(
-            kind, rule_id, code, zh, en, pack.policy_id, pack.version, facts.response_level, violates, _inputs(facts)
-        )
+    packs: tuple[Pack, ...] = ()
 
-    def refusal(rule_id: str, code: str, zh: str, en: str) -> Verdict:
-        if facts.direction == "out" and not pack.refuse_on_exit:
-            return verdict(
-                ALLOW, rule_id, code, f"{zh}（出厂不拦截，已记录并报警）", f"{en} (exit not refused, recorded)", True
+    def in_force(self, at_ms: int, site: Site) -> tuple[Pack, ...]:
+        """Effective now, meant for this site, replaced by none that is; the most specific scope first."""
+        newest: dict[str, Pack] = {}
+        for pack in self.packs:
+            if pack.is_effective(at_ms) and pack.scope.covers(site):
+                known = newest.get(pack.policy_id)
+                newest[pack.policy_id] = pack if known is None or known.version < pack.version else known
+        replaced = {name for pack in newest.values() for name in pack.supersedes if name != pack.policy_id}
+        kept = [pack for pack in newest.values() if pack.policy_id not in replaced]
+        return tuple(sorted(kept, key=lambda pack: (-pack.scope.rank, pack.policy_id)))
+
+
+@dataclass(frozen=True)
+class _Objection:
+    """What one of the checks 2, 3, 5, 6, 7 has against the vehicle. effect: refuse | hold | alarm_only."""
+
+    effect: str
+    rule_id: str
+    code: str
+    zh: str
+    en: str
+    pack: Pack | None = None
+
+
+def decide(facts: Facts, policy: Policy | Pack) -> Verdict:
+    """The verdict for one vehicle at one moment; the first check that objects wins. A Pack alone is a policy too."""
+    if isinstance(policy, Pack):
+        policy = Policy((policy,))
+    return _Judgement(facts, policy.in_force(facts.at_ms, facts.site)).verdict()
+
+
+class _Judgement:
+    def __init__(self, facts: Facts, packs: tuple[Pack, ...]) -> None:
+        self.facts, self.packs = facts, packs
+        self.checks: list[str] = []
+        self.rules: list[str] = []
+
+    def verdict(self) -> Verdict:
+        facts, vehicle = self.facts, self.facts.vehicle
+        if self._noted("unread", not facts.plate_no):
+            return self._end(HOLD, "unread", "V04", "号牌未识别，请门卫核对", "Plate unread, the guard decides")
+        if self._noted("emergency", facts.is_emergency):
+            return self._end(ALLOW, "emergency", "", "应急车辆，优先放行", "Emergency vehicle, let pass")
+        if self._noted("over-limit", facts.over_limit_reason is not None):
+            why = facts.over_limit_reason
+            return self._object(
+                _Objection("refuse", "over-limit", "V01", f"排放超标车辆：{why}", f"On the over-limit list: {why}")
             )
-        return verdict(DENY, rule_id, code, zh, en, True)
+        if self._noted("blacklist", facts.blacklist_reason is not None):
+            why = facts.blacklist_reason
+            return self._object(
+                _Objection("refuse", "blacklist", "V06", f"黑名单车辆：{why}", f"On the site's blacklist: {why}")
+            )
+        if self._noted("unknown-vehicle", vehicle is None) or vehicle is None:
+            return self._end(HOLD, "unknown-vehicle", "V04", "车辆未登记，请门卫核对",
+                             "Vehicle not registered, the guard decides")  # fmt: skip
+        if self._noted("unaudited-vehicle", not vehicle.is_audited):
+            return self._end(HOLD, "unaudited-vehicle", "V04", "车辆信息未审核", "Vehicle data not yet audited")
+        alarm: _Objection | None = None
+        for check, found in (("rules", self._rules(vehicle)), ("networking", self._networking(vehicle)),
+                             ("booking", self._booking())):  # fmt: skip
+            self.checks.append(f"{check}={found.effect if found else 'clear'}")
+            if found is None:
+                continue
+            if found.effect == "alarm_only":
+                alarm = alarm or found
+                continue
+            return self._excepted(found) or self._object(found)
+        if alarm:
+            return self._end(ALLOW, alarm.rule_id, alarm.code, alarm.zh, alarm.en, True, alarm.pack)
+        return self._end(ALLOW, "registered", "", "符合管控要求，准许通行", "Meets the rules in force")
 
-    if not facts.plate_no:
-        return verdict(HOLD, "unread", "V04", "号牌未识别，请门卫核对", "Plate unread, the guard decides")
-    if facts.is_emergency:
-        return verdict(ALLOW, "emergency", "", "应急车辆，优先放行", "Emergency vehicle, let pass")
-    if facts.over_limit_reason is not None:
-        return refusal(
-            "over-limit",
-            "V01",
-            f"排放超标车辆：{facts.over_limit_reason}",
-            f"On the over-limit list: {facts.over_limit_reason}",
-        )
-    vehicle = facts.vehicle
-    if vehicle is None:
-        return verdict(
-            HOLD, "unknown-vehicle", "V04", "车辆未登记，请门卫核对", "Vehicle not registered, the guard decides"
-        )
-    if not vehicle.is_audited:
-        return verdict(HOLD, "unaudited-vehicle", "V04", "车辆信息未审核", "Vehicle data not yet audited")
-    alarm: Rule | None = None
-    for rule in sorted(pack.rules, key=lambda r: -r.specificity):
-        if not rule.hits(vehicle, facts.response_level):
-            continue
-        if rule.effect == "refuse":
-            return refusal(rule.rule_id, rule.reason_code, rule.reason_zh, rule.reason_en)
-        alarm = alarm or rule
-    if alarm:
-        return verdict(ALLOW, alarm.rule_id, alarm.reason_code, alarm.reason_zh, alarm.reason_en, True)
-    return verdict(ALLOW, "registered", "", "符合管控要求，准许通行", "Meets the rules in force")
+    # ------------------------------------------------------------ checks 5, 6, 7
+
+    def _rules(self, vehicle: Vehicle) -> _Objection | None:
+        """The strictest of the packs' answers; between equals the more specific pack's."""
+        facts = self.facts
+        subject = subject_of(vehicle, facts.target)
+        scene = Scene(facts.at_ms, facts.direction, facts.response_level, facts.site, facts.goods, facts.passed_today)
+        best: tuple[Rule, Pack] | None = None
+        for pack in self.packs:
+            hits = pack.index.hits(subject, scene)
+            self.rules += [f"{pack.name}:{rule.rule_id}={rule.effect}" for rule in hits]
+            if hits and (best is None or STRICTNESS[hits[0].effect] > STRICTNESS[best[0].effect]):
+                best = hits[0], pack
+        if best is None or not best[0].is_restrictive:
+            return None
+        rule, pack = best
+        return _Objection(rule.effect, rule.rule_id, rule.reason_code, rule.reason_zh, rule.reason_en, pack)
+
+    def _networking(self, vehicle: Vehicle) -> _Objection | None:
+        must = vehicle.is_heavy_goods and vehicle.emission_stage == "6" and not vehicle.is_new_energy
+        if not must or vehicle.network_status == "1":
+            return None
+        return self._by_pack("networking", "V05", "国六重型车未联网", "China VI heavy vehicle is not networked")
+
+    def _booking(self) -> _Objection | None:
+        if self.facts.direction == "out" or self.facts.has_booking:
+            return None
+        return self._by_pack("booking", "V07", "未预约", "No booking")
+
+    def _by_pack(self, check: str, code: str, zh: str, en: str) -> _Objection | None:
+        """The strictest effect that a pack in force gives to a check of its own."""
+        asking = [p for p in self.packs if getattr(p, check) != "off"]
+        if not asking:
+            return None
+        pack = max(asking, key=lambda p: STRICTNESS[getattr(p, check)])
+        return _Objection(getattr(pack, check), check, code, zh, en, pack)
+
+    # ------------------------------------------------------------ ends
+
+    def _noted(self, check: str, objects: bool) -> bool:
+        self.checks.append(f"{check}={'hit' if objects else 'clear'}")
+        return objects
+
+    def _object(self, found: _Objection) -> Verdict:
+        may_refuse_exit = found.pack.refuse_on_exit if found.pack else any(p.refuse_on_exit for p in self.packs)
+        if self.facts.direction == "out" and not may_refuse_exit:
+            return self._end(
+                ALLOW, found.rule_id, found.code, f"{found.zh}（出厂不拦截，已记录并报警）",
+                f"{found.en} (exit not refused, recorded)", True, found.pack,
+            )  # fmt: skip
+        if found.effect == "hold":
+            return self._end(HOLD, found.rule_id, found.code, found.zh, found.en, False, found.pack)
+        return self._end(DENY, found.rule_id, found.code, found.zh, found.en, True, found.pack)
+
+    def _excepted(self, found: _Objection) -> Verdict | None:
+        """The pass of an exception that is in force for this vehicle; None without one."""
+        granted = self.facts.exception
+        if granted is None or not granted.covers(self.facts.plate_no, self.facts.plate_colour, self.facts.at_ms):
+            return None
+        self.checks.append(f"exception={granted.exception_id}")
+        until = local_text(granted.until_ms)
+        return self._end(
+            ALLOW, f"exception:{granted.exception_id}", "",
+            f"例外放行（{granted.approver} 批准至 {until}）：{granted.reason}；原应：{found.zh}",
+            f"Exception approved by {granted.approver} until {until}: {granted.reason}; else: {found.en}",
+            False, found.pack,
+        )  # fmt: skip
+
+    def _end(self, kind: str, rule_id: str, code: str, zh: str, en: str, violates: bool = False,
+             pack: Pack | None = None) -> Verdict:  # fmt: skip
+        pack = pack or (self.packs[0] if self.packs else None)
+        return Verdict(
+            kind, rule_id, code, zh, en, pack.policy_id if pack else "none", pack.version if pack else 0,
+            self.facts.response_level, violates, facts_to_doc(self.facts), tuple(self.checks), tuple(self.rules),
+        )  # fmt: skip
 
 
-def _inputs(facts: Facts) -> dict[str, Any]:
-    inputs = asdict(facts)
-    if facts.vehicle:
-        inputs["vehicle"] = {
-            k: getattr(facts.vehicle, k)
-            for k in ("vehicle_type", "fuel_type", "emission_stage", "network_status", "use_nature", "is_audited")
-        }
-    return inputs
+# ---------------------------------------------------------------- explanation
 
 
-def pack_from(doc: dict[str, Any]) -> Pack:
-    """A Pack from an untrusted document. Raises PackRefused naming rule, key, value and what is allowed."""
-
-    def refuse(where: str, key: str, value: Any, allowed: str) -> PackRefused:
-        return PackRefused(f"policy pack, {where}: {key} = {value!r}; allowed: {allowed}")
-
-    head = {"policy_id", "version", "title", "source", "refuse_on_exit", "rules"}
-    if extra := sorted(set(doc) - head):
-        raise refuse("top level", extra[0], doc[extra[0]], f"keys {', '.join(sorted(head))}")
-    for key, kind in (("policy_id", str), ("version", int), ("title", str), ("source", str), ("rules", list)):
-        if not isinstance(doc.get(key), kind):
-            raise refuse("top level", key, doc.get(key), kind.__name__)
-    keys = set(Rule.__dataclass_fields__)
-    rules: list[Rule] = []
-    for number, row in enumerate(doc["rules"], 1):
-        where = f"rule {row.get('rule_id', number)}"
-        if extra := sorted(set(row) - keys):
-            raise refuse(where, extra[0], row[extra[0]], f"keys {', '.join(sorted(keys))}")
-        for key in ("rule_id", "response_levels", "effect", "reason_code", "reason_zh", "reason_en", "source"):
-            if not row.get(key):
-                raise refuse(where, key, row.get(key), "a value is required")
-        if row["effect"] not in EFFECTS:
-            raise refuse(where, "effect", row["effect"], ", ".join(EFFECTS))
-        if row.get("vehicle_class", "any") not in VEHICLE_CLASSES:
-            raise refuse(where, "vehicle_class", row["vehicle_class"], ", ".join(VEHICLE_CLASSES))
-        if bad := [x for x in row["response_levels"] if x not in ("0", "1", "2", "3")]:
-            raise refuse(where, "response_levels", bad[0], "0, 1, 2, 3")
-        if bad := [x for x in row.get("exempt", ()) if x not in EXEMPTIONS]:
-            raise refuse(where, "exempt", bad[0], ", ".join(EXEMPTIONS))
-        try:
-            stage_rank(row.get("max_emission_stage", "D"))
-        except ValueError as error:
-            raise PackRefused(f"policy pack, {where}: {error}") from None
-        if row["rule_id"] in {r.rule_id for r in rules}:
-            raise refuse(where, "rule_id", row["rule_id"], "each id once")
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
-        rules.append(Rule(**values))
-    return Pack(
-        doc["policy_id"],
-        doc["version"],
-        doc["title"],
-        doc["source"],
-        tuple(rules),
-        bool(doc.get("refuse_on_exit", False)),
+def explain(verdict: Verdict) -> tuple[str, str]:
+    """Chinese and English account of a verdict: result, rule, version, inputs, checks in their order."""
+    seen = verdict.inputs.get("vehicle") or {}
+    zh_inputs = [f"响应等级 {verdict.response_level}", f"方向 {verdict.inputs.get('direction', '')}"]
+    en_inputs = [f"response level {verdict.response_level}", f"direction {verdict.inputs.get('direction', '')}"]
+    for name, zh in (("vehicle_type", "车型"), ("fuel_type", "燃料"), ("emission_stage", "排放阶段"), ("network_status", "联网"),
+                     ("use_nature", "使用性质")):  # fmt: skip
+        if seen.get(name):
+            zh_inputs.append(f"{zh} {seen[name]}")
+            en_inputs.append(f"{name} {seen[name]}")
+    hits = "、".join(verdict.rules) or "无"
+    head = f"{verdict.policy_id}@{verdict.policy_version}"
+    zh = (
+        f"{_VERDICTS_ZH[verdict.verdict]}：{verdict.reason_zh}。规则 {verdict.rule_id}，策略 {head}。"
+        f"依据：{'，'.join(zh_inputs)}。检查顺序：{' → '.join(map(_check_zh, verdict.checks))}。命中规则：{hits}。"
     )
+    en = (
+        f"{verdict.verdict}: {verdict.reason_en}. Rule {verdict.rule_id}, policy {head}. Inputs: {', '.join(en_inputs)}. "
+        f"Checks in order: {' → '.join(verdict.checks)}. Rules that hit: {', '.join(verdict.rules) or 'none'}."
+    )
+    return zh, en
+
+
+_VERDICTS_ZH = {ALLOW: "放行", DENY: "禁行", HOLD: "待门卫核对"}
+_CHECKS_ZH = {
+    "unread": "号牌未识别", "emergency": "应急车辆", "over-limit": "超标名单", "blacklist": "黑名单", "unknown-vehicle": "未登记",
+    "unaudited-vehicle": "未审核", "rules": "管控规则", "networking": "国六联网", "booking": "预约", "exception": "例外",
+    "clear": "通过", "hit": "命中", "refuse": "禁行", "hold": "核对", "alarm_only": "仅报警",
+}  # fmt: skip
+
+
+def _check_zh(check: str) -> str:
+    name, _, answer = check.partition("=")
+    return f"{_CHECKS_ZH[name]}：{_CHECKS_ZH.get(answer, answer)}"
+
+
+# ---------------------------------------------------------------- facts on paper
+
+
+def facts_to_doc(facts: Facts) -> dict[str, Any]:
+    """The facts as a verdict entry keeps them: enough to judge again, nothing about persons."""
+    doc: dict[str, Any] = {
+        "plate_no": facts.plate_no, "plate_colour": facts.plate_colour, "plate_family": facts.plate_family,
+        "direction": facts.direction, "response_level": facts.response_level,
+        "over_limit_reason": facts.over_limit_reason, "is_emergency": facts.is_emergency, "at_ms": facts.at_ms,
+        "blacklist_reason": facts.blacklist_reason, "has_booking": facts.has_booking, "goods": facts.goods,
+        "target": facts.target,
+        "vehicle": {k: getattr(facts.vehicle, k) for k in _JUDGED_FIELDS} if facts.vehicle else None,
+        "exception": asdict(facts.exception) if facts.exception else None,
+        "site": vars(facts.site).copy(),
+        "passed_today": dict(facts.passed_today),
+    }  # fmt: skip
+    return doc
+
+
+def facts_from_doc(doc: Mapping[str, Any], at_ms: int | None = None) -> Facts:
+    """The inverse of facts_to_doc; what older entries did not keep takes its default. at_ms: for those without one."""
+    values = {k: v for k, v in doc.items() if k in Facts.__dataclass_fields__}
+    if vehicle := values.get("vehicle"):
+        plate = {"plate_no": values["plate_no"], "plate_colour": values["plate_colour"]}
+        values["vehicle"] = Vehicle(**(plate | {k: v for k, v in vehicle.items() if k in Vehicle.__dataclass_fields__}))
+    if granted := values.get("exception"):
+        values["exception"] = PassException(**granted)
+    values["site"] = Site(**values.get("site", {}))
+    values["passed_today"] = {k: v for k, v in values.get("passed_today", {}).items() if k in COUNTED_PER}
+    if not values.get("at_ms") and at_ms is not None:
+        values["at_ms"] = at_ms
+    return Facts(**values)

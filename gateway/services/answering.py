@@ -7,7 +7,8 @@ from typing import Any
 from firmware.lane.contract import normal_form
 from gateway.domain.passing import Answer, Identity, Pass
 from gateway.domain.plates import is_valid_plate
-from gateway.domain.policy import Pack, decide
+from gateway.domain.policy import decide
+from gateway.domain.policy_rules import Pack
 from gateway.domain.vehicles import PLATE_COLOURS, VehicleRefused, vehicle_from
 from gateway.services.desk_port import AnswerRefused
 from gateway.services.judging import facts_for, register_snapshot

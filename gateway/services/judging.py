@@ -32,6 +32,7 @@ def facts_for(identity: Identity, direction: str, registers: Registers, now_ms: 
         if found
         else None,
         is_emergency=family in EMERGENCY_FAMILIES,
+        at_ms=now_ms,
     )
 
 

@@ -15,7 +15,8 @@ import structlog
 from firmware.lane import contract
 from gateway.domain import passing
 from gateway.domain.passing import Answered, Judged, LaneEvent, LostByLane, Pass, Relinked
-from gateway.domain.policy import Pack, decide
+from gateway.domain.policy import decide
+from gateway.domain.policy_rules import Pack
 from gateway.services import answering, judging
 from gateway.services.capture import Capture, VehicleCapture
 from gateway.services.changes import Changes

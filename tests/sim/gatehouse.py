@@ -24,7 +24,7 @@ from gateway.adapters.store.ledger import SqliteLedger
 from gateway.adapters.store.queries import SqliteQueries
 from gateway.adapters.store.registers import SqliteRegisters
 from gateway.domain.plates import PlateRead
-from gateway.domain.policy import pack_from
+from gateway.domain.policy_pack import pack_from
 from gateway.domain.times import LaneClock
 from gateway.services.capture import VehicleCapture
 from gateway.services.changes import Changes

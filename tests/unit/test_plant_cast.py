@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.domain.policy import Facts, decide, pack_from
+from gateway.domain.policy import Facts, decide
+from gateway.domain.policy_pack import pack_from
 from tools.simulator.cast import CAST_FILE, CastRefused, load_cast, vin_check_digit
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.policy import ALLOW, DENY, HOLD, Facts, PackRefused, decide, pack_from
+from gateway.domain.policy import ALLOW, DENY, HOLD, Facts, decide
+from gateway.domain.policy_pack import PackRefused, pack_from
 from gateway.domain.vehicles import Vehicle, VehicleRefused, vehicle_from
 
 DOC = tomllib.loads((Path(__file__).parents[2] / "gateway/policies/default.toml").read_text(encoding="utf-8"))
@@ -98,7 +99,7 @@ def test_the_same_facts_give_the_same_verdict_with_a_reason_in_two_languages(lev
         ({"response_levels": ["9"]}, "response_levels"),
         ({"colour": "red"}, "colour"),
         ({"reason_zh": ""}, "reason_zh"),
-        ({"vehicle_class": "huge"}, "vehicle_class"),
+        ({"vehicle_classes": ["huge"]}, "vehicle_classes"),
         ({"exempt": ["friends"]}, "exempt"),
     ],
 )
