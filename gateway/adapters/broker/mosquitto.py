@@ -17,11 +17,12 @@ from gateway.adapters.broker.streams import MAX_FIELD_BYTES
 def write_mosquitto_files(folder: Path, access: Access, *, host: str, port: int, run_as: str = "mosquitto") -> Path:
     """Write mosquitto.conf and its list of rights into folder; returns the path of mosquitto.conf.
 
-    A client's id is its certificate's name there, so one lane can never throw another one off.
+    A client's id is its certificate's name there, so one lane can never throw another one off. A technician has rights
+    from the next writing and reload after his certificate was made, and none after it was taken away.
     """
     keys, rights = access.keys, folder / "rights"
     lines: list[str] = []
-    for name in (GATEWAY, VISION, *access.lanes):
+    for name in (GATEWAY, VISION, *access.lanes, *access.technicians()):
         publish, read = access.topics(name)
         lines.append(f"user {name}")
         lines += [f"topic write {topic}" for topic in sorted(publish - read)]

@@ -4,7 +4,7 @@ Everything is EC P-256. A board wakes up in 2000 or 2021 and Mbed TLS enforces d
 2000-01-01; it ends on the last day that RFC 5280 section 4.1.2.5 still writes as UTCTime. Neither date depends on
 this machine's clock, which may be wrong at the first start.
 
-The name in the subject is the right: O = site (enterprise code), CN = broker, gateway, vision or a lane id. A lane
+The name in the subject is the right: O = site (enterprise code), CN = broker, gateway, vision, a lane id or a technician. A lane
 controller reads DER only, so its certificate, its key and the authority's certificate are kept in both forms.
 
 The broker accepts, for a name, only the certificate that lies in this folder. `reissue` therefore takes a lost or
@@ -131,6 +131,20 @@ def reissue(keys_dir: Path | str, *, site_code: str, name: str, broker_addresses
             _sync_folder(keys.folder)
         _ensure_certificate(keys, name, authority, addresses)
     return keys
+
+
+def revoke(keys_dir: Path | str, *, site_code: str, name: str) -> None:
+    """Take a name's certificate and key away: the broker lets it in no more, and ends its connection within seconds.
+
+    Raises KeyFileError if there is none.
+    """
+    keys = SiteKeys(Path(keys_dir), site_code)
+    with _locked(keys.folder):
+        if not keys.crt(name).exists():
+            raise KeyFileError(f"{keys.crt(name)}: there is no certificate to take away")
+        for path in (keys.crt_der(name), keys.crt(name), keys.key(name), keys.key_der(name)):
+            path.unlink(missing_ok=True)
+        _sync_folder(keys.folder)
 
 
 # ---------------------------------------------------------------- issuing
