@@ -134,6 +134,17 @@ def check(settings):
     return whole
 
 
+def merged(settings, changes, version):
+    """Settings with changes of live keys, whole and checked. Raises ContractError naming the first bad key."""
+    for key in changes:
+        if key in KEYS and key not in LIVE:
+            raise ContractError("combination", key, "one of " + ", ".join(LIVE))
+    whole = dict(settings)
+    whole.update(changes)
+    whole["config_version"] = version
+    return check(whole)
+
+
 def load(path):
     """Settings of a file. Raises ContractError, also for a file that is missing or not JSON."""
     try:

@@ -110,7 +110,7 @@ class Diagnostics:
             self._carry_out(message["id"], message["question"], message["args"])
 
     def _carry_out(self, job, question, args):
-        wrong = wrong_argument(question, args)
+        wrong = None if question == "check_settings" else wrong_argument(question, args)
         if wrong is not None:
             self._end(job, "refused", "arguments", [("allowed", wrong)])
         elif question == "self_test":
@@ -119,6 +119,8 @@ class Diagnostics:
             self._begin_drive(job, args)
         elif question == "log":
             self._end(job, "done", None, self._log(args))
+        elif question == "check_settings":
+            self._check_settings(job, args)
         else:
             self._end(job, "done", None, QUESTIONS[question](self._parts))
 
@@ -246,6 +248,15 @@ class Diagnostics:
             self._end(job, "failed", "not_clear", [])  # ended without a result: something stood in the way
         elif diff(now, self._job_until) >= 0:
             self._end(job, "failed", "restart", [])
+
+    def _check_settings(self, job, changes):
+        settings = self._parts.settings
+        try:
+            config.merged(settings, changes, settings["config_version"])
+        except contract.ContractError as e:
+            self._end(job, "refused", "arguments", [("where", e.where), ("allowed", e.allowed[:400])])
+        else:
+            self._end(job, "done", None, [(key, settings[key]) for key in sorted(changes)])
 
     # ---- the log ----
 

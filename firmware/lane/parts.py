@@ -169,13 +169,7 @@ class Parts:
         try:
             if not self.safety.is_at_rest():
                 raise ContractError("combination", "config", "an arm at rest")
-            for key in message["settings"]:
-                if key in config.KEYS and key not in config.LIVE:
-                    raise ContractError("combination", key, "one of " + ", ".join(config.LIVE))
-            whole = dict(self.settings)
-            whole.update(message["settings"])
-            whole["config_version"] = version
-            whole = config.check(whole)
+            whole = config.merged(self.settings, message["settings"], version)
         except ContractError as e:
             self._refuse_config(version, e)
             return

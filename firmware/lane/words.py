@@ -194,6 +194,7 @@ QUESTIONS = (
     "log",
     "self_test",
     "drive",  # an output that cannot hurt, for some seconds
+    "check_settings",  # would these changes be applied? args: key = value
 )
 UPDATE_STEPS = ("announce", "chunk", "commit", "abort")
 UPDATE_STATES = ("receiving", "paused", "verified", "committed", "confirmed", "refused", "failed", "rolled_back")
