@@ -17,14 +17,12 @@ from typing import TypeVar
 
 from sqlite_utils import Database
 
+from gateway.adapters.store.chain import Chain
+from gateway.adapters.store.reading import StoreRefused
 from gateway.adapters.store.schema import migrations
 from gateway.services.ports import LedgerUnavailable
 
 T = TypeVar("T")
-
-
-class StoreRefused(RuntimeError):
-    """The data directory or the database cannot be used; the message says which, why and what to do."""
 
 
 class LedgerFile:
@@ -48,6 +46,7 @@ class LedgerFile:
             raise StoreRefused(
                 f"{self.path}: {error}. 账本无法打开 The ledger cannot be opened; restore the last backup beside it, do not delete it"
             ) from error
+        self.chain = Chain()
         self._read_lock = threading.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-writer")
 
@@ -78,6 +77,7 @@ class LedgerFile:
                 conn.execute("commit")
                 return result
             except BaseException:
+                self.chain.forget()
                 if conn.in_transaction:
                     conn.execute("rollback")
                 raise
@@ -91,6 +91,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     conn.execute("pragma journal_mode = wal")
     conn.execute("pragma synchronous = full")
     conn.execute("pragma foreign_keys = on")
+    conn.execute("pragma secure_delete = on")  # an erased personal value leaves no copy in a free page
     return conn
 
 

@@ -8,21 +8,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 from ulid import ULID
 
+from gateway.adapters.store.chain import raw_digest, sha256_text
 from gateway.adapters.store.connection import LedgerFile
-from gateway.domain.passing import Pass, from_doc, to_doc
-from gateway.domain.records import GENESIS, canonical, entry_hash, local_day
+from gateway.adapters.store.files import write_synced
+from gateway.adapters.store.personal import seal, unseal
+from gateway.domain.passing import CLOSED, Pass, from_doc, to_doc
+from gateway.domain.projection import Doc, pass_columns, pass_text, sparse
+from gateway.domain.records import local_day, to_json
 from gateway.services.ports import Change, LedgerUnavailable, NewUpload, PhotoRow, VisitRow
-
-
-def to_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 class SqliteLedger:
@@ -37,14 +36,14 @@ class SqliteLedger:
 
     def _apply(self, conn: sqlite3.Connection, change: Change) -> list[int]:
         now_ms = max([e.at_ms for e in change.entries] + [e.received_at_ms for e in change.lane_events], default=0)
-        for p in change.passes:
-            _put_pass(conn, p)
+        docs = {p.pass_id: sparse(seal(conn, p.pass_id, to_doc(p))) for p in change.passes}
+        for pass_id, doc in docs.items():
+            put_pass(conn, pass_id, doc)
         conn.executemany(
             "insert or ignore into lane_event values (?,?,?,?,?,?,?,?,?,?)",
             [(e.lane, e.boot, e.seq, e.kind, e.lane_pass, e.ms, e.at_ms, e.at_error_ms, to_json(e.data), e.received_at_ms)
              for e in change.lane_events],
         )  # fmt: skip
-        seqs = [_chain(conn, e.at_ms, e.kind, e.ledger, e.lane, e.pass_id, e.body) for e in change.entries]
         conn.executemany(
             "insert into plate_read (pass_id, camera, frame_at_ms, text, plate_type, confidence, model, doc) values (?,?,?,?,?,?,?,?)",
             [(pass_id, r.camera, r.frame_at_ms, r.text, r.plate_type, min(r.char_confidences, default=0.0), r.model,
@@ -53,14 +52,18 @@ class SqliteLedger:
              for pass_id, r in change.reads],
         )  # fmt: skip
         conn.executemany(
-            "insert or ignore into photo values (?,?,?,?,?,?,?,?)",
+            "insert or ignore into photo (photo_id, pass_id, kind, camera, path, sha256, size_bytes, taken_at_ms)"
+            " values (?,?,?,?,?,?,?,?)",
             [
                 (f.photo_id, f.pass_id, f.kind, f.camera, f.path, f.sha256, f.size_bytes, f.taken_at_ms)
                 for f in change.photos
             ],
         )
-        for upload in change.uploads:
-            _put_upload(conn, upload, now_ms)
+        uploads = [(u, to_json(seal(conn, u.pass_id, u.record))) for u in change.uploads]
+        for upload, record in uploads:
+            _put_upload(conn, upload, record, now_ms)
+        conn.executemany("insert or replace into visit values (?,?,?,?,?,?,?,?)", [_visit(v) for v in change.visits])
+        seqs = self._file.chain.append(conn, change.entries, docs, _sets(conn, change, uploads))
         newest = conn.execute("select max(seq) from entry").fetchone()[0]
         conn.executemany(
             "insert into command (command_id, lane, pass_id, op, boot, not_after_ms, issued_at_ms, by, why, entry_seq)"
@@ -72,11 +75,6 @@ class SqliteLedger:
             "update command set result = ?, reason = ?, result_at_ms = ? where command_id = ?",
             [(r.result, r.reason, r.at_ms, r.command_id) for r in change.results],
         )
-        conn.executemany(
-            "insert or replace into visit values (?,?,?,?,?,?,?,?)",
-            [(v.visit_id, v.plate_no, v.plate_colour, v.in_pass, v.out_pass, v.time_in_ms, v.time_out_ms, v.state)
-             for v in change.visits],
-        )  # fmt: skip
         return seqs
 
     async def write_photo(self, pass_id: str, kind: str, camera: str, jpeg: bytes, taken_at_ms: int) -> PhotoRow:
@@ -108,7 +106,10 @@ class SqliteLedger:
         return {boot: seq for boot, seq in rows}
 
     def photo_row(self, photo_id: str) -> PhotoRow | None:
-        row = self._file.read(lambda c: c.execute("select * from photo where photo_id = ?", (photo_id,)).fetchone())
+        columns = "photo_id, pass_id, kind, camera, path, sha256, size_bytes, taken_at_ms"
+        row = self._file.read(
+            lambda c: c.execute(f"select {columns} from photo where photo_id = ?", (photo_id,)).fetchone()
+        )
         return PhotoRow(**dict(row)) if row else None
 
     def records_with_prefix(self, prefix: str) -> int:
@@ -133,60 +134,53 @@ class SqliteLedger:
         return self._file.read(lambda c: c.execute(sql, values).fetchone()[0])
 
     def _passes(self, where: str, values: tuple[Any, ...] = ()) -> list[Pass]:
-        rows = self._file.read(lambda c: c.execute(f"select doc from pass {where}", values).fetchall())
-        return [from_doc(json.loads(row["doc"])) for row in rows]
+        return self._file.read(
+            lambda c: [
+                from_doc(json.loads(unseal(c, row["doc"])))
+                for row in c.execute(f"select doc from pass {where}", values)
+            ]
+        )
 
 
-def write_synced(path: Path, content: bytes) -> None:
-    """The file is complete and durable, its name too, or it is not there under that name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    with open(partial, "wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _put_pass(conn: sqlite3.Connection, p: Pass) -> None:
-    plate_no = p.identity.plate_no if p.identity else ""
-    colour = p.identity.plate_colour if p.identity else "5"
+def put_pass(conn: sqlite3.Connection, pass_id: str, doc: Doc) -> None:
+    """The row of this document, its columns derived from it; the lane's name for it is remembered."""
+    columns = pass_columns(doc)
+    names = ", ".join(columns)
     conn.execute(
-        "insert into pass (pass_id, lane, direction, lane_pass, state, arrived_at_ms, closed_at_ms, plate_no, plate_colour,"
-        " verdict, decided_by, end_kind, record_no, doc) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-        " on conflict (pass_id) do update set lane_pass = excluded.lane_pass, state = excluded.state,"
-        " closed_at_ms = excluded.closed_at_ms, plate_no = excluded.plate_no, plate_colour = excluded.plate_colour,"
-        " verdict = excluded.verdict, decided_by = excluded.decided_by, end_kind = excluded.end_kind,"
-        " record_no = excluded.record_no, doc = excluded.doc",
-        (p.pass_id, p.lane, p.direction, p.lane_pass, p.state, p.arrived_at_ms, p.closed_at_ms, plate_no, colour,
-         p.shown_verdict if p.verdict or p.answer else "", p.decided_by if p.verdict or p.raised_by else "", p.end,
-         p.record_no, to_json(to_doc(p))),
-    )  # fmt: skip
-    conn.execute("insert or ignore into pass_alias values (?,?,?)", (p.lane, p.lane_pass, p.pass_id))
+        f"insert into pass (pass_id, {names}, doc) values (?{',?' * len(columns)},?) on conflict (pass_id) do update set "
+        + ", ".join(f"{name} = excluded.{name}" for name in (*columns, "doc")),
+        (pass_id, *columns.values(), pass_text(doc)),
+    )
+    conn.execute("insert or ignore into pass_alias values (?,?,?)", (columns["lane"], columns["lane_pass"], pass_id))
 
 
-def _chain(
-    conn: sqlite3.Connection, at_ms: int, kind: str, ledger: str, lane: str, pass_id: str, body: dict[str, Any]
-) -> int:
-    last = conn.execute("select seq, hash from entry order by seq desc limit 1").fetchone()
-    seq, prev_hash = (last["seq"] + 1, last["hash"]) if last else (1, GENESIS)
-    digest = entry_hash(prev_hash, canonical(seq, at_ms, kind, ledger, lane, pass_id, body))
-    conn.execute("insert into entry values (?,?,?,?,?,?,?,?,?)",
-                 (seq, at_ms, kind, ledger, lane, pass_id, to_json(body), prev_hash, digest))  # fmt: skip
-    return seq
+def _visit(v: VisitRow) -> tuple[Any, ...]:
+    return v.visit_id, v.plate_no, v.plate_colour, v.in_pass, v.out_pass, v.time_in_ms, v.time_out_ms, v.state
 
 
-def _put_upload(conn: sqlite3.Connection, upload: NewUpload, now_ms: int) -> None:
+def _sets(conn: sqlite3.Connection, change: Change, uploads: list[tuple[NewUpload, str]]) -> dict[str, dict[str, Any]]:
+    """What the entries of this change set besides their pass: visits, uploads, the pass's readings and events."""
+    if not change.entries:
+        return {}
+    sets: dict[str, dict[str, Any]] = {e.pass_id: {} for e in change.entries}
+    newest = sets[change.entries[-1].pass_id]
+    if change.visits:
+        newest["visits"] = [vars(v) for v in change.visits]
+    for upload, record in uploads:
+        sets.get(upload.pass_id, newest).setdefault("uploads", {})[upload.key] = sha256_text(record)
+    for e in change.entries:
+        if e.kind == CLOSED and (raw := raw_digest(conn, e.pass_id, 2**62, None)):
+            sets[e.pass_id]["raw"] = raw
+    return sets
+
+
+def _put_upload(conn: sqlite3.Connection, upload: NewUpload, record: str, now_ms: int) -> None:
+    """record: sealed JSON text."""
     released = None if upload.is_waiting else now_ms
     conn.execute(
         "insert into outbox (op, key, pass_id, rev, req_id, record, state, created_at_ms, released_at_ms)"
         " values (?,?,?,?,?,?,?,?,?) on conflict (key) do update set record = excluded.record, rev = excluded.rev,"
         " state = excluded.state, released_at_ms = excluded.released_at_ms where outbox.state = 'waiting'",
-        (upload.op, upload.key, upload.pass_id, upload.rev, str(ULID()), to_json(upload.record),
+        (upload.op, upload.key, upload.pass_id, upload.rev, str(ULID()), record,
          "waiting" if upload.is_waiting else "new", now_ms, released),
     )  # fmt: skip

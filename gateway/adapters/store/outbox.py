@@ -10,6 +10,7 @@ import sqlite3
 from typing import Any
 
 from gateway.adapters.store.connection import LedgerFile
+from gateway.adapters.store.personal import unseal
 from gateway.services.ports import OutboxRow
 
 BACKFILL_AFTER_MS = 60_000  # a row released this long ago is back-fill: live ones go first
@@ -20,7 +21,7 @@ class SqliteOutbox:
         self._file = file
 
     def due(self, now_ms: int, limit: int) -> list[OutboxRow]:
-        def select(conn: sqlite3.Connection) -> list[sqlite3.Row]:
+        def select(conn: sqlite3.Connection) -> list[OutboxRow]:
             fresh = now_ms - BACKFILL_AFTER_MS
             ready = "from outbox where state in ('new', 'retry') and next_at_ms <= ? and released_at_ms"
             live = conn.execute(
@@ -29,21 +30,21 @@ class SqliteOutbox:
             old = conn.execute(
                 f"select * {ready} <= ? order by released_at_ms, id limit ?", (now_ms, fresh, limit - len(live))
             ).fetchall()
-            return live + old
+            return [_row(conn, r) for r in live + old]
 
-        return [_row(r) for r in self._file.read(select)]
+        return self._file.read(select)
 
     def begin_attempt(self, row_id: int, now_ms: int, is_backfill: bool) -> OutboxRow:
-        def begin(conn: sqlite3.Connection) -> sqlite3.Row:
+        def begin(conn: sqlite3.Connection) -> OutboxRow:
             conn.execute(
                 "update outbox set attempts = attempts + 1, is_backfill = case when upload_at_ms is null then ? else is_backfill end,"
                 " upload_at_ms = coalesce(upload_at_ms, ?) where id = ?",
                 (int(is_backfill), now_ms, row_id),
             )
             _log(conn, now_ms, row_id, "sent", None, "")
-            return conn.execute("select * from outbox where id = ?", (row_id,)).fetchone()
+            return _row(conn, conn.execute("select * from outbox where id = ?", (row_id,)).fetchone())
 
-        return _row(self._file.write(begin))
+        return self._file.write(begin)
 
     def accept(self, row_id: int, receipt: dict[str, Any], now_ms: int) -> None:
         def accept(conn: sqlite3.Connection) -> None:
@@ -97,9 +98,9 @@ def _log(conn: sqlite3.Connection, at_ms: int, row_id: int, what: str, code: int
                  (at_ms, row_id, what, code, message))  # fmt: skip
 
 
-def _row(r: sqlite3.Row) -> OutboxRow:
+def _row(conn: sqlite3.Connection, r: sqlite3.Row) -> OutboxRow:
     return OutboxRow(
-        id=r["id"], op=r["op"], key=r["key"], rev=r["rev"], req_id=r["req_id"], record=json.loads(r["record"]),
+        id=r["id"], op=r["op"], key=r["key"], rev=r["rev"], req_id=r["req_id"], record=json.loads(unseal(conn, r["record"])),
         created_at_ms=r["created_at_ms"], attempts=r["attempts"], upload_at_ms=r["upload_at_ms"],
         is_backfill=bool(r["is_backfill"]),
     )  # fmt: skip

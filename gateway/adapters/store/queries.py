@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.adapters.store.connection import LedgerFile
+from gateway.adapters.store.personal import unseal
 from gateway.domain.passing import Pass, from_doc
 from gateway.domain.records import Entry
 
@@ -38,26 +39,30 @@ class SqliteQueries:
             where.append("instr(plate_no, ?) > 0")
             values.append(plate)
         sql = f"select doc from pass where {' and '.join(where)} order by arrived_at_ms desc, pass_id desc limit ?"
-        rows = self._rows(sql, *values, limit + 1)
-        found = [from_doc(json.loads(r["doc"])) for r in rows[:limit]]
+        rows = self._documents(sql, "doc", *values, limit + 1)
+        found = [from_doc(r["doc"]) for r in rows[:limit]]
         more = f"{found[-1].arrived_at_ms}_{found[-1].pass_id}" if len(rows) > limit else None
         return found, more
 
     def find_pass(self, pass_id: str) -> Pass | None:
-        rows = self._rows("select doc from pass where pass_id = ?", pass_id)
-        return from_doc(json.loads(rows[0]["doc"])) if rows else None
+        rows = self._documents("select doc from pass where pass_id = ?", "doc", pass_id)
+        return from_doc(rows[0]["doc"]) if rows else None
 
     def entries_of(self, pass_id: str) -> list[dict[str, Any]]:
-        return [
-            dict(r) | {"body": json.loads(r["body"])}
-            for r in self._rows("select * from entry where pass_id = ? order by seq", pass_id)
-        ]
+        """Oldest first; personal values readable unless erased."""
+        return self._documents("select * from entry where pass_id = ? order by seq", "body", pass_id)
 
     def entries(self) -> list[Entry]:
-        """The whole chain, oldest first."""
-        return [
-            Entry(**(dict(r) | {"body": json.loads(r["body"])})) for r in self._rows("select * from entry order by seq")
-        ]
+        """The whole chain, oldest first; for small ledgers and tests."""
+        return [Entry(**row) for row in self._documents("select * from entry order by seq", "body")]
+
+    def entries_of_kind(self, kind: str, since_ms: int = 0, until_ms: int = 2**62) -> list[dict[str, Any]]:
+        """Entries of a kind that is not an ordinary step of a pass (corrections, deletions, holds ...), oldest first."""
+        return self._documents(
+            "select * from entry where kind = ? and kind not in ('opened', 'verdict', 'answer', 'closed')"
+            " and at_ms >= ? and at_ms < ? order by seq",
+            "body", kind, since_ms, until_ms,
+        )  # fmt: skip
 
     def reads_of(self, pass_id: str) -> list[dict[str, Any]]:
         return [
@@ -87,7 +92,7 @@ class SqliteQueries:
         return {r["pass_id"]: _UPLOAD_WORDS[r["state"]] for r in rows}
 
     def photo_file(self, photo_id: str) -> Path | None:
-        rows = self._rows("select path from photo where photo_id = ?", photo_id)
+        rows = self._rows("select path from photo where photo_id = ? and state = 'kept'", photo_id)
         return self._file.data_dir / rows[0]["path"] if rows else None
 
     def day_counts(self, since_ms: int) -> dict[str, int]:
@@ -97,6 +102,14 @@ class SqliteQueries:
             since_ms,
         )[0]
         return dict(row)
+
+    def _documents(self, sql: str, column: str, *values: Any) -> list[dict[str, Any]]:
+        """Rows with the JSON text of one column read, marks replaced by the personal values they stand for."""
+        return self._file.read(
+            lambda conn: [
+                dict(r) | {column: json.loads(unseal(conn, r[column]))} for r in conn.execute(sql, values).fetchall()
+            ]
+        )
 
     def _rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         return self._file.read(lambda conn: conn.execute(sql, values).fetchall())
