@@ -1,13 +1,13 @@
 """Proofs about a pack before it may judge anybody: no two rules contradict each other, and which can never decide.
 
-Exact, by the masks that judge as well: nothing is sampled.
+Exact over every case in which all that is asked is known, by the masks that judge as well: nothing is sampled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gateway.domain.policy_rules import Box, Rule, RuleIndex, box_of
+from gateway.domain.policy_rules import Box, Rule, RuleIndex
 
 MAX_PIECES = 200_000
 """Boxes looked at for one rule; a pack that needs more is refused as too entangled to be proven."""
@@ -18,9 +18,9 @@ class TooEntangled(ValueError):
 
 
 def contradictions(index: RuleIndex) -> list[tuple[Rule, Rule]]:
-    """Pairs of equally specific rules that both hit some case, with nothing unknown in it, with different effects."""
+    """Pairs of equally specific rules that both hit some case with different effects."""
     found = []
-    pairs = [(rule, box_of(rule, index.space, takes_unknown=False)) for rule in index.rules]
+    pairs = list(zip(index.rules, index.stated, strict=True))
     for n, (rule, box) in enumerate(pairs):
         for other, other_box in pairs[n + 1 :]:
             if other.rank != rule.rank:
@@ -32,16 +32,16 @@ def contradictions(index: RuleIndex) -> list[tuple[Rule, Rule]]:
 
 def impossible(index: RuleIndex) -> list[Rule]:
     """Rules whose own conditions exclude each other."""
-    return [rule for rule, box in zip(index.rules, index.boxes, strict=True) if not all(box.values())]
+    return [rule for rule, box in zip(index.rules, index.stated, strict=True) if not all(box.values())]
 
 
 def unreachable(index: RuleIndex) -> list[tuple[Rule, tuple[str, ...]]]:
     """Rules that never decide, each with the ids of the earlier rules that together cover it."""
-    found = []
-    for n, (rule, box) in enumerate(zip(index.rules, index.boxes, strict=True)):
-        earlier = [(r, b) for r, b in zip(index.rules[:n], index.boxes[:n], strict=True) if overlap(box, b)]
-        if is_covered(box, [b for _, b in earlier], index.space.full):
-            by = [(r, b) for r, b in earlier if _swallows(b, box, index.space.full)][:1] or earlier
+    found, known = [], index.space.known
+    for n, (rule, box) in enumerate(zip(index.rules, index.stated, strict=True)):
+        earlier = [(r, b) for r, b in zip(index.rules[:n], index.stated[:n], strict=True) if overlap(box, b)]
+        if is_covered(box, [b for _, b in earlier], known):
+            by = [(r, b) for r, b in earlier if _swallows(b, box, known)][:1] or earlier
             found.append((rule, tuple(r.rule_id for r, _ in by)))
     return found
 

@@ -1,9 +1,10 @@
 """Rules and packs: one rule is a set of cells on each axis of the policy space, a pack is rules in a fixed order.
 
 Within a pack the most specific rule that hits decides. Rules that name who or what it is (use nature, category, goods,
-certificate, machine kind) are more specific than any rule that does not; then the number of conditions counts. Equally
-specific rules cannot disagree about anything known, because a pack in which they do is refused (policy_check); where
-they meet in what is unknown, the stricter decides. The rule id orders the rest, for the record only.
+certificate, machine kind) are more specific than any rule that does not; then the number of conditions counts; the rule
+id orders the rest. Equally specific rules cannot disagree, because a pack in which they do is refused (policy_check).
+A rule may hit only because something is not known; of such rules and the first that surely hits the strictest decides,
+which is the strictest that any completion of the facts could give.
 """
 
 from __future__ import annotations
@@ -149,33 +150,46 @@ Box = dict[str, int]  # axis -> mask; an axis that is absent is full
 
 
 class RuleIndex:
-    """The rules in their order and, per axis and cell, which of them admit it: a look-up is one AND per axis."""
+    """The rules in their order and, per axis and cell, which of them admit it: a look-up is one AND per axis.
+
+    boxes: what each rule hits; stated: what it hits when all that it asks is known.
+    """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self.rules = tuple(sorted(rules, key=lambda r: ((-r.rank[0], -r.rank[1]), -STRICTNESS[r.effect], r.rule_id)))
+        self.rules = tuple(sorted(rules, key=lambda r: (-r.rank[0], -r.rank[1], r.rule_id)))
         self.space = Space(cuts_of(self.rules))
         self.boxes: tuple[Box, ...] = tuple(box_of(rule, self.space, rule.is_restrictive) for rule in self.rules)
-        self._admit: dict[str, tuple[int, ...]] = {
-            axis: tuple(
-                sum(1 << n for n, box in enumerate(self.boxes) if box.get(axis, -1) >> cell & 1)
-                for cell in range(len(labels))
-            )
-            for axis, labels in self.space.axes.items()
-            if any(axis in box for box in self.boxes)
+        self.stated: tuple[Box, ...] = tuple(box_of(rule, self.space, False) for rule in self.rules)
+        asked = {axis: range(len(self.space.axes[axis])) for box in self.boxes for axis in box}
+        self._admit = {
+            axis: tuple(_admitted(self.boxes, axis, cell) for cell in cells) for axis, cells in asked.items()
+        }
+        self._surely = {
+            axis: tuple(_admitted(self.stated, axis, cell) for cell in cells) for axis, cells in asked.items()
         }
 
     def hits(self, subject: Subject, scene: Scene) -> list[Rule]:
-        """The rules that hit, the deciding one first."""
+        """The rules that hit: the deciding one first, the others in their order."""
         cells = self.space.cells(subject, scene)
-        left = (1 << len(self.rules)) - 1
+        hit = sure = (1 << len(self.rules)) - 1
         for axis, admit in self._admit.items():
-            left &= admit[cells[axis]]
-        found = []
-        while left:
-            low = left & -left
-            found.append(self.rules[low.bit_length() - 1])
-            left ^= low
-        return found
+            cell = cells[axis]
+            hit &= admit[cell]
+            sure &= self._surely[axis][cell]
+        places = []
+        while hit:
+            low = hit & -hit
+            places.append(low.bit_length() - 1)
+            hit ^= low
+        if not places:
+            return []
+        last = (sure & -sure).bit_length() - 1 if sure else len(self.rules)  # it and all before it may decide
+        first = max((n for n in places if n <= last), key=lambda n: STRICTNESS[self.rules[n].effect])
+        return [self.rules[n] for n in (first, *(n for n in places if n != first))]
+
+
+def _admitted(boxes: Iterable[Box], axis: str, cell: int) -> int:
+    return sum(1 << n for n, box in enumerate(boxes) if box.get(axis, -1) >> cell & 1)
 
 
 def cuts_of(rules: Iterable[Rule]) -> Cuts:
@@ -265,7 +279,7 @@ def box_of(rule: Rule, space: Space, takes_unknown: bool) -> Box:
 
 
 def _drive_mask(rule: Rule, space: Space, takes_unknown: bool) -> int:
-    """Fuel, stage and new energy together."""
+    """Fuel, stage and new energy together. Unknown stage is the lowest stage, unknown fuel is any fuel."""
     asks_stage = bool(rule.min_emission_stage or rule.max_emission_stage)
     wanted_stages = ps.stages(rule.min_emission_stage or "X", rule.max_emission_stage or "D")
 
@@ -273,7 +287,7 @@ def _drive_mask(rule: Rule, space: Space, takes_unknown: bool) -> int:
         if rule.new_energy is not None and is_new != rule.new_energy:
             return False
         fuel_fits = not rule.fuel_types or (takes_unknown if fuel == "X" else fuel in rule.fuel_types)
-        stage_fits = not asks_stage or (takes_unknown if stage == "X" else stage in wanted_stages)
+        stage_fits = not asks_stage or (stage in wanted_stages and (stage != "X" or takes_unknown))
         return fuel_fits and stage_fits
 
     return space.mask("drive", (d for d in ps.drives() if fits(*d)))

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from typing import Any
 
 from gateway.domain.emission import FUELS, STAGE_ORDER, is_at_most, is_new_energy
 from gateway.domain.vehicles import USE_NATURES, VEHICLE_CATEGORIES, VEHICLE_CLASSES, Vehicle, vehicle_class
@@ -134,7 +135,7 @@ class Space:
 
     def __init__(self, cuts: Cuts) -> None:
         self.cuts = cuts
-        self.axes: dict[str, tuple[object, ...]] = {
+        self.axes: dict[str, tuple[Any, ...]] = {
             "target": TARGETS,
             "response_level": (*LEVELS, UNKNOWN),
             "direction": DIRECTIONS,
@@ -158,8 +159,12 @@ class Space:
                 self.axes[f"number:{name}"] = (*range(len(limits) + 1), UNKNOWN)
         self._index = {axis: {label: i for i, label in enumerate(labels)} for axis, labels in self.axes.items()}
         self.full = {axis: (1 << len(labels)) - 1 for axis, labels in self.axes.items()}
+        self.known = {
+            axis: self.mask(axis, (label for label in labels if _is_known(axis, label)))
+            for axis, labels in self.axes.items()
+        }
 
-    def mask(self, axis: str, wanted: Iterable[object]) -> int:
+    def mask(self, axis: str, wanted: Iterable[Any]) -> int:
         index = self._index[axis]
         return sum(1 << index[label] for label in set(wanted))
 
@@ -200,6 +205,12 @@ class Space:
         if not goods:
             return self._index["goods"][UNKNOWN]
         return self._index["goods"].get(goods, len(self.cuts.goods))
+
+
+def _is_known(axis: str, label: Any) -> bool:
+    if axis == "drive":
+        return label[0] != "X" and label[1] != "X"
+    return all(label) if axis == "nature" else label != UNKNOWN
 
 
 def moment(at_ms: int) -> tuple[int, int]:
