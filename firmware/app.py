@@ -9,6 +9,7 @@ import gc
 import sys
 import time
 
+from boards.drivers.fit import Misfit
 from lane import config
 from lane.clock import Clock
 from lane.contract import ROLES, ContractError
@@ -19,6 +20,7 @@ from lane.log import Log
 from lane.parts import Parts
 from lane.safety import OUTPUTS
 from lane.ticks import diff
+from lane.update import Update
 
 STEP_MS = 5
 WATCHDOG_MS = 2000
@@ -101,6 +103,11 @@ async def tend(parts, health, place):
         health.beat(place, now)
         if parts.safety.is_at_rest():
             parts.tend(now)
+            if parts.board.wants_restart() and not parts.safety.lane.at_arm:
+                log("restart for the network")
+                parts.reboot()
+            if parts.update.step(parts.link.is_up and not parts.is_silent(now), health.late):
+                parts.reboot()
         await asyncio.sleep_ms(200)
 
 
@@ -141,7 +148,10 @@ def build():
         module = __import__("boards." + settings["board"], None, None, ("Board",))
     except ImportError:
         raise ContractError("choice", "board", "a file of boards/ (is " + settings["board"] + ")")
-    board = module.Board(ROLES)
+    try:
+        board = module.Board(ROLES, OUTPUTS, settings)
+    except Misfit as e:
+        raise ContractError("choice", e.where, e.allowed)
     if settings["drive"] not in board.DRIVES:
         raise ContractError("choice", "drive", "one of " + ", ".join(board.DRIVES))
     for role in ROLES:
@@ -150,12 +160,17 @@ def build():
     for role in OUTPUTS:
         if role not in settings["absent_outputs"] and role not in board.outputs():
             raise ContractError("choice", "absent_outputs", "must name " + role + ": this board has no such output")
+    reason = board.start_network()
+    if reason is not None:
+        log("without network", reason)
     board.arm_watchdog(WATCHDOG_MS)
     clock = Clock(time.ticks_ms)
     log.ms = clock.ms
     journal = Journal("journal", clock.now() ^ random_16())
     board.feed()
-    return Parts(settings, board, clock, journal, log), files
+    parts = Parts(settings, board, clock, journal, log)
+    parts.safety.inputs.lost = board.lost
+    return parts, files
 
 
 def random_16():
@@ -174,6 +189,7 @@ async def main(slot):
         sys.exit(2)
     settle(parts)
     parts.note_boot()
+    parts.update = Update(parts)
     parts.safety.start(parts.clock.now())
     parts.store()
     log(
@@ -186,7 +202,9 @@ async def main(slot):
     link = Link(parts.settings, files, parts, health, log)
     parts.health, parts.link = health, link
     place = health.add("tend", 5000, parts.clock.now())
+    updating = health.add("update", 10000, parts.clock.now())
     tasks = [
+        asyncio.create_task(own("update", lambda: parts.update.run(lambda: health.beat(updating, parts.clock.now())))),
         asyncio.create_task(own("tend", lambda: tend(parts, health, place))),
         asyncio.create_task(own("link", link.run)),
     ]

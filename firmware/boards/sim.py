@@ -26,8 +26,9 @@ class Board:
     RESERVE_BYTES = 65536  # no motion is begun with less free heap
     DRIVES = ("direct", "contact")
 
-    def __init__(self, roles):
+    def __init__(self, roles, _outputs=(), _settings=None):
         """roles: input role names in the order of the level array. Outputs go to their safe level here."""
+        self.lost = bytearray(len(roles))
         self._outputs = safe_outputs()
         self._inputs = [machine.Pin(INPUTS[role], machine.Pin.IN) if role in INPUTS else None for role in roles]
         self._latched = bytearray(len(roles))
@@ -79,6 +80,12 @@ class Board:
 
     def reset(self):
         machine.reset()
+
+    def start_network(self):
+        """The simulated board has its host's network."""
+
+    def wants_restart(self):
+        return False
 
     def address(self):
         return "127.0.0.1"

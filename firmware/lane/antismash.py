@@ -52,7 +52,7 @@ class AntiSmash:
     def is_unhealthy(self):
         inputs = self._inputs
         for i in PRESENCE:
-            if inputs.present[i] and (inputs.noisy[i] or inputs.failed[i]):
+            if inputs.present[i] and not inputs.is_ok(i):
                 return True
         return not inputs.present[BEAM]  # an automatic close needs a non-contact device
 

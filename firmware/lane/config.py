@@ -22,6 +22,9 @@ KEYS = {
     "ca": ("text", "ca.der", 1, 64, "file of the site's CA certificate, DER"),
     "cert": ("text", "lane.crt.der", 1, 64, "file of this lane's certificate, DER"),
     "key": ("text", "lane.key.der", 1, 64, "file of this lane's private key, DER"),
+    "address": ("address", "", None, None, "of this lane; empty: by DHCP"),
+    "netmask": ("host", "255.255.255.0", None, None, "of the lane network, with a fixed address"),
+    "io": ("io", {}, None, None, 'roles moved to other terminals, {"beam": "X05 nc"}; see boards/drivers/fit.py'),
     "config_version": ("int", 0, 0, 2147483647, "version of this document"),
     "drive": (
         "choice",
@@ -87,7 +90,7 @@ def _flat(settings):
     flat = {}
     for key in settings:
         value = settings[key]
-        if type(value) is dict:
+        if type(value) is dict and key != "io":
             for part in value:
                 flat[str(key) + "_" + str(part)] = value[part]
         else:
@@ -120,11 +123,16 @@ def check(settings):
         elif kind == "choice":
             if value not in low:
                 _refuse(key, value, "one of " + ", ".join(low))
+        elif kind == "address":
+            if value != "" and not _is_address(value):
+                _refuse(key, value, "an IPv4 address, or empty for DHCP")
         elif kind == "host":
             if not _is_address(value):
                 _refuse(key, value, "an IPv4 address")
         elif kind == "lane":
             split_lane_id(value)
+        elif kind == "io" and (type(value) is not dict or any(type(value[role]) is not str for role in value)):
+            _refuse(key, value, 'an object of texts, {"ROLE": "TERMINAL"}')
         elif kind == "roles" and (type(value) is not list or any(role not in low for role in value)):
             _refuse(key, value, "a list of roles out of " + ", ".join(low))
         whole[key] = value

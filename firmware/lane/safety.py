@@ -146,9 +146,10 @@ class Safety:
             if inputs.noisy[i] != self._noisy[i]:
                 self._noisy[i] = inputs.noisy[i]
                 self._tell_fault(now, inputs.noisy[i], "input_noisy", ROLES[i])
-            if inputs.failed[i] != self._failed[i]:
-                self._failed[i] = inputs.failed[i]
-                self._tell_fault(now, inputs.failed[i], "sensor_failed", ROLES[i])
+            is_failed = inputs.failed[i] | inputs.lost[i]
+            if is_failed != self._failed[i]:
+                self._failed[i] = is_failed
+                self._tell_fault(now, is_failed, "sensor_failed", ROLES[i])
             i += 1
         if self.barrier.is_forced:
             self.barrier.is_forced = False

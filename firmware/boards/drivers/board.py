@@ -1,0 +1,274 @@
+"""A lane's board out of its table: inputs, outputs, sign, watchdog, clock, network. One for all real boards; see fit.py for the table.
+
+`read` and `write` belong to the safety loop: no exception, no allocation unless something fails. `lost` is 1 for an input whose path
+does not answer: the safety core believes it unhealthy and does not close; its level stays what it was, a held hold-to-run falls.
+"""
+
+import os
+import time
+
+import machine
+from machine import Pin
+
+from . import fit, probe
+from .analog import Analog
+from .i2c import Bus, Expander
+from .rs485 import Line
+from .rtc import WallClock
+from .start import off_level
+
+REFRESH_MS = 100  # outputs are driven again and read back this often
+UNDRIVEN_MS = 500  # outputs that cannot be driven for this long: the watchdog is not fed, a reset begins anew
+QUICK_STALE_MS = 60  # hold-to-run from the I/O module: without a younger answer it counts as released
+SOFT_MARK = "soft-reset"  # written before an ordered reset: no port tells it from others
+_GPIO, _I2C, _RS485 = 1, 2, 3
+
+
+class LaneBoard:
+    def __init__(self, table, inputs, outputs, settings):
+        """inputs, outputs: role names in the order of the level arrays. settings: absent, absent_outputs, io, address, netmask.
+        Raises fit.Misfit: another board, or roles that do not fit."""
+        self.NAME = table.NAME
+        self.DRIVES = table.DRIVES
+        self.RESERVE_BYTES = table.RESERVE_BYTES
+        self._table = table
+        wanted_in = [role for role in inputs if role not in settings["absent"]]
+        wanted_out = [role for role in outputs if role not in settings["absent_outputs"]]
+        self._at, out_at = fit.fit(table, wanted_in, wanted_out, settings["io"])
+        self._out_at = out_at
+        self._bus = Bus(table.I2C) if table.I2C is not None else None
+        probe.check(table, self._bus)
+        self._expanders = {
+            address: Expander(self._bus, chip, address, off_level(table, address))
+            for address, (chip, _kind) in table.EXPANDERS.items()
+        }
+        for expander in self._expanders.values():
+            expander.start()
+        self._readers = [self._expanders[a] for a in table.EXPANDERS if table.EXPANDERS[a][1] == "in"]
+        self._drivers = [self._expanders[a] for a in table.EXPANDERS if table.EXPANDERS[a][1] == "out"]
+        self._line = Line(table.RS485)
+        self._stop = None
+        self.lost = bytearray(len(inputs))
+        self._wire_inputs(inputs)
+        self._outputs = {role: self._wire_output(out_at[role]) for role in out_at}
+        self._wire_stop()
+        self._analog = Analog(table)
+        self._clock = WallClock(self._bus, table.RTC["address"] if table.RTC else None)
+        self._clock.start()
+        self._cause = self._take_cause()
+        self._dog = None
+        self._lan = None
+        self._settings = settings
+        self._refreshed = self._driven = time.ticks_ms()
+
+    # ---- wiring ----
+
+    def _wire_inputs(self, inputs):
+        count = len(inputs)
+        self._way = bytearray(count)
+        self._mask = bytearray(count)
+        self._active = bytearray(count)  # level that means "active"
+        self._latched = bytearray(count)
+        self._source = [None] * count
+        self._quick = self._edge = -1
+        for i, role in enumerate(inputs):
+            if role not in self._at:
+                continue
+            label, is_nc = self._at[role]
+            _kind, way, place, bit, on = self._table.TERMINALS[label]
+            self._active[i] = 1 - on if is_nc else on
+            if way == "i2c":
+                self._way[i], self._mask[i], self._source[i] = _I2C, 1 << bit, self._expanders[place]
+            elif way == "rs485":
+                self._way[i], self._mask[i], self._source[i] = _RS485, 1 << bit, self._line
+                self.lost[i] = 1  # until the module has answered
+                if role == "hold_to_run":
+                    self._quick = i
+                    self._line.quick = 1 << bit
+            else:
+                pin = Pin(place, Pin.IN, Pin.PULL_UP)
+                pin.irq(self._latch(i), Pin.IRQ_RISING if self._active[i] else Pin.IRQ_FALLING)
+                self._way[i], self._source[i] = _GPIO, pin
+                if role == "edge":
+                    self._edge = i
+
+    def _latch(self, i):
+        latched = self._latched
+
+        def stamp(_pin):
+            latched[i] = 1
+
+        return stamp
+
+    def _wire_output(self, label):
+        """(object, mask, level that drives the load); mask 0: a pin."""
+        _kind, way, place, bit, on = self._table.TERMINALS[label]
+        if way == "i2c":
+            return self._expanders[place], 1 << bit, on
+        if way == "rs485":
+            return self._line, 1 << bit, on
+        return Pin(place, Pin.OUT, value=1 - on), 0, on
+
+    def _wire_stop(self):
+        """Give the closing output to the state machine that the pressure edge cuts, where the board has one."""
+        stop = getattr(self._table, "STOP", None)
+        if stop is None:
+            return
+        if self._out_at.get("close") != stop["output"]:
+            raise fit.Misfit("io.close", stop["output"] + ": the motor interlock drives it")
+        if self._at.get("edge", (stop["sensor"], True)) != (stop["sensor"], True):
+            raise fit.Misfit("io.edge", stop["sensor"] + " nc: the motor interlock watches it")
+        from .pio_stop import Stop
+
+        sensor = self._table.TERMINALS[stop["sensor"]][2]
+        if "edge" not in self._at:
+            Pin(sensor, Pin.IN, Pin.PULL_DOWN)  # no edge on this lane: never pressed
+        self._stop = Stop(
+            stop["machine"], stop["hz"], self._table.TERMINALS[stop["output"]][2], sensor, stop["budget_ms"]
+        )
+
+    # ---- what is where ----
+
+    def roles(self):
+        return tuple(self._at)
+
+    def outputs(self):
+        return tuple(self._out_at)
+
+    def terminal(self, role):
+        """The label of a role's terminal, as printed on the board; None where it is not connected."""
+        if role in self._at:
+            return self._at[role][0]
+        return self._out_at.get(role)
+
+    def path(self, role):
+        """By which way a role is reached, e.g. "gpio 32", "i2c 0x22.3", "rs485 1.4"; None where it is not connected."""
+        label = self.terminal(role)
+        return None if label is None else fit.path(self._table, label)
+
+    # ---- the safety loop ----
+
+    def read(self, levels):
+        """Fill `levels`: 1 if active now or, on a pin, at any moment since the last read. Sets `lost`."""
+        now = time.ticks_ms()
+        for expander in self._readers:
+            expander.poll()
+        line = self._line
+        line.step(now)
+        self._drive(now)
+        i = 0
+        while i < len(self._way):
+            way = self._way[i]
+            if way == _GPIO:
+                was_active = self._latched[i]
+                self._latched[i] = 0  # before the pin is read: an edge in between counts for the next time
+                levels[i] = 1 if was_active or self._source[i].value() == self._active[i] else 0
+            elif way:
+                source = self._source[i]
+                self.lost[i] = 0 if source.is_ok else 1
+                if source.is_ok:
+                    bits = source.level if way == _I2C else source.inputs
+                    levels[i] = 1 if (1 if bits & self._mask[i] else 0) == self._active[i] else 0
+            i += 1
+        if self._quick >= 0 and line.age_ms(now) > QUICK_STALE_MS:
+            levels[self._quick] = 0
+
+    def _drive(self, now):
+        if self._stop is not None:
+            self._stop.grant()
+            if self._stop.was_cut() and self._edge >= 0:
+                self._latched[self._edge] = 1
+        is_due = time.ticks_diff(now, self._refreshed) >= REFRESH_MS
+        if is_due:
+            self._refreshed = now
+        is_driven = True
+        for expander in self._drivers:
+            if not (expander.refresh() if is_due else expander.flush()):
+                is_driven = False
+        if is_driven:
+            self._driven = now
+
+    def write(self, role, level):
+        """Drive an output, at once where it is a pin or an expander. A role that is not connected is nobody's."""
+        if role not in self._outputs:
+            return
+        output, mask, on = self._outputs[role]
+        if mask:
+            output.set(mask, level == on)
+            if output is not self._line:
+                output.flush()
+        elif self._stop is not None and role == "close":
+            self._stop.write(level)
+        else:
+            output.value(on if level else 1 - on)
+
+    def is_driven(self):
+        """False while outputs could not be driven for longer than UNDRIVEN_MS."""
+        return time.ticks_diff(time.ticks_ms(), self._driven) < UNDRIVEN_MS
+
+    # ---- sign, watchdog, reset ----
+
+    def sign_write(self, data):
+        self._line.send(data)
+
+    def arm_watchdog(self, timeout_ms):
+        """Cannot be stopped again. Raises ValueError over the longest that this processor can do."""
+        if timeout_ms > self._table.WATCHDOG_MAX_MS:
+            raise ValueError("watchdog: at most " + str(self._table.WATCHDOG_MAX_MS) + " ms")
+        self._dog = machine.WDT(timeout=timeout_ms)
+
+    def feed(self):
+        if self._dog is not None and self.is_driven():
+            self._dog.feed()
+
+    def _take_cause(self):
+        try:
+            os.remove(SOFT_MARK)  # noqa: PTH107 (MicroPython)
+            return "soft"
+        except OSError:
+            pass
+        # A brown-out of an ESP32 reads as power-on and a panic as hard: the journal's `unclean` tells more.
+        names = {"PWRON_RESET": "power_on", "HARD_RESET": "hard", "WDT_RESET": "watchdog", "SOFT_RESET": "soft"}
+        names["DEEPSLEEP_RESET"] = "deep_sleep"
+        for name in names:
+            if getattr(machine, name, None) == machine.reset_cause():
+                return names[name]
+        return "unknown"
+
+    def reset_cause(self):
+        return self._cause
+
+    def reset(self):
+        with open(SOFT_MARK, "w"):
+            pass
+        machine.reset()
+
+    # ---- clock, network, analog ----
+
+    def set_time(self, utc_ms):
+        self._clock.set(utc_ms)
+
+    def wall_ms(self):
+        """UTC ms of the battery clock, or None."""
+        return self._clock.read()
+
+    def start_network(self):
+        """At boot, before the safety loop. None, or in words why there is no network."""
+        from .lan import Lan
+
+        self._lan = Lan(self._table.LAN, self._settings)
+        self._lan.start()
+        return self._lan.reason
+
+    def wants_restart(self):
+        """True when only a restart can bring the network back; to be done at rest with no vehicle."""
+        return self._lan is not None and self._lan.wants_restart()
+
+    def address(self):
+        return self._lan.address() if self._lan is not None else "0.0.0.0"
+
+    def temperature_dc(self):
+        return self._analog.temperature_dc()
+
+    def supply_mv(self):
+        return self._analog.supply_mv()
