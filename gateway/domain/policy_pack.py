@@ -151,7 +151,7 @@ def _joined_up(where: str, row: Mapping[str, Any]) -> None:
     if row["effect"] == "allow":
         if row.get("reason_code"):
             raise _refused(where, "reason_code", row["reason_code"], "none with effect allow")
-        for key, bad in (("lacks_certificates", None), ("fuel_types", "X"), ("quota_per", None)):
+        for key, bad in (("lacks_certificates", None), ("fuel_types", "X"), ("goods", "?"), ("quota_per", None)):
             if row.get(key) and (bad is None or bad in row[key]):
                 raise _refused(where, key, row[key], "not with effect allow: what is unknown or lacking never permits")
     elif not row.get("reason_code"):

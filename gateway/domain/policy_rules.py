@@ -206,7 +206,7 @@ def cuts_of(rules: Iterable[Rule]) -> Cuts:
         for name, limit in _limits(rule).items():
             numbers.setdefault(name, set()).add(limit)
     return Cuts(
-        goods=tuple(sorted({g for r in rules for g in r.goods})),
+        goods=tuple(sorted({g for r in rules for g in r.goods} - {ps.NOT_STATED})),
         enterprises=tuple(sorted({e for r in rules for e in r.enterprises})),
         minutes=tuple(sorted(minutes)),
         days=tuple(sorted(days)),
@@ -247,12 +247,12 @@ def box_of(rule: Rule, space: Space, takes_unknown: bool) -> Box:
     unknown = (ps.UNKNOWN,) if takes_unknown else ()
     for axis, wanted in (
         ("response_level", rule.response_levels), ("vehicle_class", rule.vehicle_classes), ("network", rule.networking),
-        ("machine_kind", rule.machine_kinds), ("goods", rule.goods), ("industry", rule.industries),
-        ("grade", rule.grades), ("region", rule.regions),
+        ("machine_kind", rule.machine_kinds), ("industry", rule.industries), ("grade", rule.grades),
+        ("region", rule.regions),
     ):  # fmt: skip
         if wanted:
             box[axis] = space.mask(axis, (*wanted, *unknown))
-    for axis, wanted in (("direction", rule.directions), ("enterprise", rule.enterprises)):
+    for axis, wanted in (("direction", rule.directions), ("enterprise", rule.enterprises), ("goods", rule.goods)):
         if wanted:
             box[axis] = space.mask(axis, wanted)
     if rule.fuel_types or rule.min_emission_stage or rule.max_emission_stage or rule.new_energy is not None:

@@ -5,7 +5,7 @@ same masks judge a vehicle and prove that two rules never overlap. Numbers, time
 at the values that the rules themselves name, so no case between two cells can be judged differently from its cell.
 
 Unknown is a cell of its own. A rule that restricts (refuse, hold, alarm) includes it wherever it asks something; a rule
-that allows never does: what is not known counts as low.
+that allows never does: what is not known counts as low. Goods alone are otherwise: few loads are stated at the gate.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from gateway.domain.vehicles import USE_NATURES, VEHICLE_CATEGORIES, VEHICLE_CLA
 
 UNKNOWN = ""
 OTHER = "*"  # whatever no rule names
+NOT_STATED = "?"  # goods that nobody stated; a rule must name it to hit them
 TARGETS = ("road", "in_plant", "machine")
 LEVELS = ("0", "3", "2", "1")
 DIRECTIONS = ("in", "out")
@@ -107,10 +108,11 @@ def tags_of(use_nature: str, vehicle_category: str) -> set[str]:
 
 @cache
 def drives() -> tuple[tuple[str, str, bool], ...]:
-    """Every (fuel, stage, is new energy) that can exist, over all kinds of plate."""
+    """Every (fuel, stage, is new energy) that can exist, over all kinds of plate. Stage D that is not new energy is no
+    stage: papers that contradict each other count as unknown."""
     plates = (("", ""), ("云AD12345", "4"), ("云AF12345", "4"))
     found = {(f, s, is_new_energy(f, s, *plate)) for f in FUELS for s in STAGE_ORDER for plate in plates}
-    return tuple(sorted(found))
+    return tuple(sorted(d for d in found if d[1] != "D" or d[2]))
 
 
 @cache
@@ -148,7 +150,7 @@ class Space:
             "grade": (*GRADES, UNKNOWN),
             "region": (*REGIONS, UNKNOWN),
             "enterprise": (*cuts.enterprises, OTHER),
-            "goods": (*cuts.goods, OTHER, UNKNOWN),
+            "goods": (*cuts.goods, OTHER, NOT_STATED),
             "minute": cuts.minutes,
             "day": (0, *cuts.days),
         }
@@ -158,6 +160,7 @@ class Space:
             if limits := cuts.numbers.get(name):
                 self.axes[f"number:{name}"] = (*range(len(limits) + 1), UNKNOWN)
         self._index = {axis: {label: i for i, label in enumerate(labels)} for axis, labels in self.axes.items()}
+        self._no_drive = self._index["drive"][("X", "X", False)]
         self.full = {axis: (1 << len(labels)) - 1 for axis, labels in self.axes.items()}
         self.known = {
             axis: self.mask(axis, (label for label in labels if _is_known(axis, label)))
@@ -179,7 +182,7 @@ class Space:
             "response_level": self._known("response_level", scene.response_level),
             "direction": index["direction"][scene.direction],
             "vehicle_class": self._known("vehicle_class", subject.vehicle_class),
-            "drive": index["drive"].get(drive, index["drive"][("X", "X", False)]),
+            "drive": index["drive"].get(drive, index["drive"].get((drive[0], "X", False), self._no_drive)),
             "nature": index["nature"].get(nature, 0),
             "network": self._known("network", subject.network_status),
             "machine_kind": self._known("machine_kind", subject.machine_kind),
@@ -203,7 +206,7 @@ class Space:
 
     def _goods(self, goods: str) -> int:
         if not goods:
-            return self._index["goods"][UNKNOWN]
+            return self._index["goods"][NOT_STATED]
         return self._index["goods"].get(goods, len(self.cuts.goods))
 
 
