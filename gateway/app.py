@@ -37,6 +37,7 @@ from gateway.adapters.vision.process import VisionProcess
 from gateway.adapters.web.app import create_app
 from gateway.adapters.web.server import ConsolePortUnusable, ConsoleServer
 from gateway.config import ConfigRefused, Settings, load
+from gateway.domain import technicians
 from gateway.domain.policy_pack import PackRefused, pack_from
 from gateway.domain.policy_rules import Pack
 from gateway.domain.vehicles import VehicleRefused
@@ -50,6 +51,7 @@ from gateway.services.lane_desk import LaneDesk
 from gateway.services.lane_view import LaneNow
 from gateway.services.passage_record import Place
 from gateway.services.relay import Relay, RelaySettings
+from gateway.services.technician_desk import TechnicianDesk
 
 log = structlog.get_logger()
 
@@ -167,6 +169,7 @@ class Gateway:
         self.link = MqttLanes(
             host=settings.broker.host, port=settings.broker.port, ca_crt=self.keys.ca_crt, crt=self.keys.crt("gateway"), key=self.keys.key("gateway"), site=settings.site.enterprise_code,
             lanes=[lane.id for lane in settings.lanes], clock=self.clock, deciding_is_alive=self._is_deciding, on_link=self._on_link,
+            on_order=self._on_order,
         )  # fmt: skip
         regulator = open_regulator(
             PROFILES / f"{settings.uplink.profile}.toml", base_url=settings.uplink.base_url, enterprise_code=settings.site.enterprise_code,
@@ -187,6 +190,9 @@ class Gateway:
             )
             for lane in settings.lanes
         }  # fmt: skip
+        self.technicians = TechnicianDesk(self.desks, ledger=self.ledger, queries=self.queries, configs=self.link,
+                                          clock=self.clock, answer=self.link.answer_technician)  # fmt: skip
+        self._orders: set[asyncio.Task[None]] = set()
         self.desk = SiteDesk(
             enterprise_code=settings.site.enterprise_code, name=settings.site.name, version=__version__, lanes=self.desks,
             queries=self.queries, registers=self.registers, outbox=self.outbox, frames=self.frames, clock=self.clock,
@@ -211,6 +217,7 @@ class Gateway:
             parts.callback((await _time_service(self.settings, self.clock)).close)
             self.relay.start()
             parts.callback(self.relay.stop)
+            self.technicians.resume()
             self.link.start(loop)
             parts.callback(self.link.stop)
             tasks = [asyncio.create_task(c, name=n) for n, c in (("lanes", self._lanes()), ("ticks", self._ticks()))]
@@ -241,12 +248,14 @@ class Gateway:
         while True:
             message, done = await queue.get()
             await desk.handle(message, done)
+            await self.technicians.heard(message)
 
     async def _ticks(self) -> None:
         while True:
             self.lanes_alive_mono_s = self.clock.mono_s()
             for desk in self.desks.values():
                 await desk.tick()
+            self.technicians.tick()
             self._watch()
             notify("WATCHDOG=1")
             await asyncio.sleep(1.0)
@@ -286,6 +295,18 @@ class Gateway:
 
     def _on_link(self, is_up: bool, reason: str) -> None:
         self._say(not is_up, "broker.away", "alarm", f"消息代理断开：{reason}", f"the message broker is away: {reason}")
+
+    def _on_order(self, name: str, raw: bytes) -> None:
+        """A technician's order; one that is none is answered if it names itself."""
+        try:
+            task = asyncio.create_task(self.technicians.take(name, technicians.decode_order(raw)), name=f"order {name}")
+        except technicians.OrderRefused as refused:
+            log.warning("technician's order refused", who=name, reason=str(refused))
+            if refused.job:
+                self.technicians.refuse(name, refused.job, refused.where, refused.allowed)
+            return
+        self._orders.add(task)
+        task.add_done_callback(self._orders.discard)
 
     def _on_relay_condition(self, code: str, condition: Condition | None) -> None:
         """Called from the relay's thread."""

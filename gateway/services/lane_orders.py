@@ -69,6 +69,12 @@ class LaneOrders:
         if not sent:
             raise AnswerRefused("lane_offline", "车道离线，指令未发出", "the lane is offline, nothing was sent")
 
+    async def order(self, command_id: str, op: str, args: dict, *, by: str, why: str, entry: NewEntry) -> None:
+        """A technician's order under an id of his own: entry and command are one transaction. Raises AnswerRefused,
+        LedgerUnavailable."""
+        if not await self._issue(op, args, by, why, pass_id=entry.pass_id, entry=entry, command_id=command_id):
+            raise AnswerRefused("lane_offline", "车道离线，指令未发出", "the lane is offline, nothing was sent")
+
     async def lower_if_left_open(self, last_seq: dict[str, int]) -> None:
         """After a lane restart the arm may stand open with nobody there: ask for it to be lowered; the lane decides."""
         state = self._now.state
@@ -143,12 +149,20 @@ class LaneOrders:
                 self._rest_until_s[pass_id] = self._clock.mono_s() + RETRY_AFTER_S
 
     async def _issue(
-        self, op: str, args: dict, by: str, why: str, *, pass_id: str, entry: NewEntry | None = None
+        self,
+        op: str,
+        args: dict,
+        by: str,
+        why: str,
+        *,
+        pass_id: str,
+        entry: NewEntry | None = None,
+        command_id: str | None = None,
     ) -> str | None:
         """Command row (and entry) durable, then sent. None if the lane cannot be reached or timed now."""
         if not self._now.is_online or self._now.boot is None or self._now.lane_ms_now() is None:
             return None
-        boot, command_id = self._now.boot, str(ULID())
+        boot, command_id = self._now.boot, command_id or str(ULID())
         wall_ms = self._clock.wall_ms()
         row = CommandRow(
             command_id, self.lane, pass_id, op, boot, (self._now.lane_ms_now() or 0) + LIVES_MS, wall_ms, by, why

@@ -110,6 +110,14 @@ class LaneLink(Protocol):
         ...
 
 
+class LaneConfigs(Protocol):
+    """Settings documents of the lanes, kept by the broker."""
+
+    def publish_config(self, lane: str, doc: dict[str, Any]) -> None:
+        """Publish {"version", "settings"} for a lane, retained. Raises contract.ContractError."""
+        ...
+
+
 @dataclass(frozen=True)
 class LaneMessage:
     """One decoded message of a lane.
@@ -374,6 +382,10 @@ class Queries(Protocol):
     def find_pass(self, pass_id: str) -> Pass | None: ...
 
     def entries_of(self, pass_id: str) -> list[dict[str, Any]]: ...
+
+    def entries_of_kind(self, kind: str, since_ms: int = 0, until_ms: int = 2**62) -> list[dict[str, Any]]:
+        """Entries of a kind that is no ordinary step of a pass, oldest first."""
+        ...
 
     def reads_of(self, pass_id: str) -> list[dict[str, Any]]: ...
 

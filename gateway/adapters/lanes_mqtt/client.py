@@ -16,6 +16,7 @@ from typing import Any
 
 from firmware.lane import contract
 from gateway.adapters.lanes_mqtt.session import BrokerAddress, Incoming, Outgoing, Session
+from gateway.domain import technicians
 from gateway.domain.times import LaneClock
 from gateway.services.ports import Clock, LaneMessage
 
@@ -24,6 +25,7 @@ log = logging.getLogger("lvzha.lanes")
 MAX_WAITING = 512
 """Messages decoded and not yet taken by the desk. The broker sends at most its window of unacknowledged ones."""
 STOP_S = 4.0
+ANSWER_LIVES_S = 10.0
 REFUSALS_KEPT = 20
 COUNTERS = ("messages", "refused", "commands", "overrun", "time_withheld", "after_close")
 _CLOCK_TOPICS = ("state", "telemetry", "command/result")
@@ -49,14 +51,17 @@ class MqttLanes:
         deciding_is_alive: Callable[[], bool],
         clock_error_ms: Callable[[], int] = lambda: _DEFAULT_ERROR_MS,
         on_link: Callable[[bool, str], None] = lambda _is_up, _reason: None,
+        on_order: Callable[[str, bytes], None] = lambda _name, _raw: None,
     ) -> None:
         """deciding_is_alive and clock_error_ms are asked from the connection's thread and must not block.
 
         on_link is told on the event loop when the link comes up or an attempt ends: (is_up, reason).
+        on_order gets a technician's name, as his certificate says it, and his order's bytes, on the event loop.
         clock_error_ms: how wrong the gateway believes its own UTC to be, sent with `time`.
         """
         self._site, self._lanes, self._clock = site, tuple(lanes), clock
         self._deciding_is_alive, self._clock_error_ms, self._tell_link = deciding_is_alive, clock_error_ms, on_link
+        self._take_order = on_order
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: asyncio.Queue[tuple[LaneMessage, Done] | None] = asyncio.Queue()
         self._clocks = {lane: LaneClock() for lane in self._lanes}
@@ -69,7 +74,8 @@ class MqttLanes:
         self._refused_reasons: Counter[str] = Counter()
         self._session = Session(
             BrokerAddress(host, port, ca_crt, crt, key),
-            subscriptions=[f"{contract.ROOT}/{site}/+/{name}" for name in contract.LANE_WRITES],
+            subscriptions=[(f"{contract.ROOT}/{site}/+/{name}", 1) for name in contract.LANE_WRITES]
+            + [(technicians.order_topic(site, "+"), 0)],  # QoS 0: an order is for now, no broker keeps it for later
             will=self._gateway(is_online=False),
             wall_ms=clock.wall_ms,
             mono_s=clock.mono_s,
@@ -129,6 +135,12 @@ class MqttLanes:
         self._configs[lane] = contract.encode("config", doc)
         self._session.send(self._config(lane))
 
+    def answer_technician(self, name: str, answer: technicians.Answer) -> None:
+        """Send a technician the answer to his order; dropped if the broker is not reached within ANSWER_LIVES_S."""
+        until = self._clock.mono_s() + ANSWER_LIVES_S
+        topic = technicians.answer_topic(self._site, name)
+        self._session.send(Outgoing(topic, technicians.encode(answer), until_mono_s=until))
+
     def lane_clock(self, lane: str) -> LaneClock:
         """What is known of a lane's clock; fed from its live messages. For the event loop only."""
         return self._clocks[lane]
@@ -175,6 +187,10 @@ class MqttLanes:
 
     def _received(self, incoming: Incoming) -> None:
         """Decode; a fault is the message's, not ours."""
+        if who := technicians.name_in(self._site, incoming.topic):
+            if not incoming.is_retained:
+                self._on_loop(self._take_order, who, incoming.data)
+            return
         try:
             _, lane, name = contract.parse_topic(incoming.topic)
             if lane not in self._clocks:

@@ -93,7 +93,7 @@ class Session:
         self,
         address: BrokerAddress,
         *,
-        subscriptions: list[str],
+        subscriptions: list[tuple[str, int]],
         will: Outgoing,
         wall_ms: Callable[[], int],
         mono_s: Callable[[], float],
@@ -237,7 +237,7 @@ class Session:
             if code.is_failure:
                 self._ended = f"the broker refused the connection: {code}"
             else:
-                client.subscribe([(topic_filter, 1) for topic_filter in self._subscriptions])
+                client.subscribe(self._subscriptions)
 
         def disconnected(_client, _data, _flags, code, _properties) -> None:
             self._ended = self._ended or f"connection lost: {code}"
