@@ -1,34 +1,27 @@
-"""Events on flash until the gateway has made them durable. Append-only segments of lines; nothing is ever rewritten.
+"""Events on flash until the gateway has made them durable: a ring of sectors, written once, erased when their turn comes.
 
-A line is `crc32 as 8 hex digits, space, the event as canonical JSON`. A kill at any moment tears at most the last line of
-a segment, and every boot begins a segment of its own. Files: journal/COUNT-N.log, journal/acked, journal/boot (both
-replaced by rename). RAM: a small tuple per segment. Called at rest only.
+append(message) -> is it on flash; next() -> the oldest event to send; ack(boot, seq) frees; rewind() sends again. Order and
+numbers are those of the events, over any number of boots. A kill at any byte costs at most the record being written.
+Layout: a sector begins with a header record, then come events, positions (a boot, a gap), clocks and acknowledgements,
+all framed by lane/compact.py. `boot` in the folder counts boots. RAM: about 3 kB. Called at rest only.
 """
 
-import binascii
 import json
 import os
 
-SEGMENT_BYTES = 16384
-MAX_BYTES = 4 * 1024 * 1024  # then the oldest segment is given up, and counted
+from lane import compact
+from lane.contract import ms_to_time
+from lane.flash import FolderFlash
+from lane.walltime import time_to_ms
+
+SECTORS = 256  # of 4 KiB, in a folder, where the board gives no other
 MOVING_KINDS = ("barrier.opening", "barrier.closing", "barrier.reversed")
+STEPS = 16  # records passed over in one call of `is_ready`
 
-
-def _line(raw):
-    return b"%08x " % (binascii.crc32(raw) & 0xFFFFFFFF) + raw + b"\n"
-
-
-def _read_line(line):
-    """The event bytes of a whole line, or None for a torn one."""
-    if len(line) < 11 or line[-1:] != b"\n" or line[8:9] != b" ":
-        return None
-    raw = line[9:-1]
-    try:
-        if int(line[:8].decode(), 16) != binascii.crc32(raw) & 0xFFFFFFFF:
-            return None
-    except (ValueError, UnicodeError):
-        return None
-    return raw
+_HEADER, _POSITION, _CLOCK, _ACK = range(1, 5)
+_EVENT = 0x80  # and flags
+_SYNC, _AT = 1, 2
+_NO_PASS, _OWN_PASS, _THIS_BOOT, _OTHER_PASS = 0, 4, 8, 12
 
 
 def _replace(path, text):
@@ -47,113 +40,311 @@ def _read_json(path):
         return {}
 
 
-class Segment:
-    def __init__(self, path, boot, first, last, size):
-        self.path = path
-        self.boot = boot
-        self.first = first  # lowest and highest number in it
-        self.last = last
-        self.size = size
+class Walk:
+    """Reads one sector's records in order; what is known after each: ordinal, boot, seq, ms, clock, acknowledged."""
+
+    def __init__(self, flash):
+        self._flash = flash
+        self._buffer = bytearray(min(512, flash.sector_bytes))
+        self.words = []
+        self.sector = -1
+
+    def open(self, sector):
+        """Go to the beginning of a sector; False if its header is not whole."""
+        self.sector = sector
+        self.offset = 0
+        self.words.clear()
+        self.serial = -1
+        payload = self._payload()
+        if payload is None or payload[0] != _HEADER:
+            return False
+        at = 1
+        values = []
+        for _ in range(7):
+            n, at = compact.take_int(payload, at)
+            values.append(n)
+        self.serial, self.count, self.ordinal, self.acked, self.seq, self.ms, clock = values
+        self.clock = clock - 1 if clock else None  # UTC ms at lane ms 0
+        self.boot = bytes(payload[at : at + 8]).decode()
+        return True
+
+    def _payload(self):
+        """The next record's payload, or None at the end; `offset` moves past it."""
+        room = self._flash.sector_bytes - self.offset
+        buffer = self._buffer
+        for size in (len(buffer), compact.MAX_PAYLOAD + 8):
+            if size > len(buffer):
+                buffer = bytearray(min(size, room))  # a long record: rare
+            n = min(len(buffer), room)
+            if n < compact.HEAD_BYTES:
+                return None
+            view = memoryview(buffer)[:n]
+            self._flash.read(self.sector, self.offset, view)
+            payload, end = compact.unframe(view, 0, n)
+            if payload is not None:
+                self.offset += end
+                return payload
+            if view[0] == 0xFF or n == room:
+                return None
+        return None
+
+    def step(self):
+        """Take the next record; the message if it is an event, False for another record, None at the end."""
+        payload = self._payload()
+        if payload is None:
+            return None
+        kind = payload[0]
+        if kind & _EVENT:
+            return self._event(kind, payload)
+        if kind == _POSITION:
+            self.count, at = compact.take_int(payload, 1)
+            self.seq, at = compact.take_int(payload, at)
+            self.ms, at = compact.take_int(payload, at)
+            self.boot = bytes(payload[at : at + 8]).decode()
+            self.clock = None
+        elif kind == _CLOCK:
+            self.clock = compact.take_int(payload, 1)[0]
+        elif kind == _ACK:
+            self.acked = compact.take_int(payload, 1)[0]
+        return False
+
+    def _event(self, flags, payload):
+        later, at = compact.take_int(payload, 1)
+        self.ms += later
+        self.seq += 1
+        self.ordinal += 1
+        name, how = None, flags & _OTHER_PASS
+        if how == _OWN_PASS:
+            name = self.boot + "-" + str(self.seq)
+        elif how == _THIS_BOOT:
+            back, at = compact.take_int(payload, at)
+            name = self.boot + "-" + str(self.seq - back)
+        elif how == _OTHER_PASS:
+            name, at = compact.take_value(payload, at, self.words)
+        kind, at = compact.take_value(payload, at, self.words)
+        data, at = compact.take_value(payload, at, self.words)
+        return {
+            "v": 1,
+            "boot": self.boot,
+            "seq": self.seq,
+            "ms": self.ms,
+            "at": ms_to_time(self.clock + self.ms) if flags & _AT and self.clock is not None else None,
+            "sync": bool(flags & _SYNC),
+            "kind": kind,
+            "pass": name,
+            "data": data,
+        }
+
+    def is_erased_after(self):
+        """True if nothing was ever written behind the last whole record."""
+        at, buffer = self.offset, self._buffer
+        while at < self._flash.sector_bytes:
+            n = min(len(buffer), self._flash.sector_bytes - at)
+            view = memoryview(buffer)[:n]
+            self._flash.read(self.sector, at, view)
+            for byte in view:
+                if byte != 0xFF:
+                    return False
+            at += n
+        return True
 
 
 class Journal:
-    def __init__(self, folder, random_16):
-        """folder: made when missing. random_16: a random number of 16 bits for this boot's id."""
+    def __init__(self, folder, random_16, flash=None):
+        """folder: made when missing. random_16: for this boot's id. flash: lane.flash; default: a folder in `folder`."""
         self._folder = folder
         try:
             os.mkdir(folder)
         except OSError:
             pass  # exists
+        self._flash = flash or FolderFlash(folder + "/ring", SECTORS)
         self.lost = 0  # events given up for want of flash
-        self._segments = []
-        self._file = None
-        self._serial = 0
-        self._acked_boot = None
-        self._acked_seq = 0
-        self._is_ack_saved = True
-        self._cursor = 0  # index of segment, offset in it, of the next event to send
-        self._offset = 0
+        self.erases = 0  # since boot
         self.last_boot = None
         self.last_seq = 0
         self._last_kind = None
-        self._newest = 0  # boot count of the newest segment, should the boot file be lost
-        self._scan()
+        self._walk = Walk(self._flash)  # the cursor of `next`
+        self._is_placed = False
+        self._words = {}  # of the sector being written
+        self._serial = -1  # newest sector; its place is serial % sectors
+        self._first = 0  # oldest sector still to be read
+        self._end = self._flash.sector_bytes  # where the next record goes; sector_bytes: a new sector first
+        self._ordinal = 0  # events ever written
+        self._acked = 0  # ordinal up to which the gateway has them
+        self._saved = 0  # the same, as it is on flash
+        self._boots = []  # [boot, ordinal before its first event here, number before it], oldest first
+        newest = self._scan()
         before = _read_json(folder + "/boot")
-        self.count = max(before.get("count", 0), self._newest) + 1
+        self.count = max(before.get("count", 0), newest) + 1
         self.cycles = before.get("cycles", 0)
         self.boot = "%04x%04x" % (self.count & 0xFFFF, random_16 & 0xFFFF)
-        self.unclean = self._how_it_ended(before)
+        self.unclean = None
+        if before and not before.get("is_stopped"):
+            self.unclean = "moving" if self._last_kind in MOVING_KINDS else "rest"
+        self._seq = 0  # newest event of this boot on flash
+        self._ms = 0
+        self._clock = None
+        self._is_begun = False  # this boot has a position on flash
         self._save_boot(False)
-
-    def _how_it_ended(self, before):
-        if not before or before.get("is_stopped"):
-            return None
-        return "moving" if self._last_kind in MOVING_KINDS else "rest"
 
     def _save_boot(self, is_stopped):
         _replace(
             self._folder + "/boot", json.dumps({"count": self.count, "cycles": self.cycles, "is_stopped": is_stopped})
         )
 
-    def _scan(self):
-        acked = _read_json(self._folder + "/acked")
-        self._acked_boot = acked.get("boot")
-        self._acked_seq = acked.get("seq", 0)
-        for name in sorted(os.listdir(self._folder)):
-            if name[-4:] == ".log":
-                self._newest = max(self._newest, int(name.split("-")[0]))
-                self._scan_segment(self._folder + "/" + name)
-        if self._acked_boot is not None and not any(s.boot == self._acked_boot for s in self._segments):
-            self._acked_boot = None  # its segments are gone: everything still here came after it
-        self.rewind()
+    # ---- at boot ----
 
-    def _scan_segment(self, path):
-        boot, first, last, kind, size = None, 0, 0, None, 0
-        with open(path, "rb") as f:
-            for line in f:
-                size += len(line)
-                raw = _read_line(line)
-                if raw is not None:
-                    event = json.loads(raw)
-                    boot, last, kind = event["boot"], event["seq"], event["kind"]
-                    first = first or last
-        if boot is None:
-            os.remove(path)
-            return
-        self._segments.append(Segment(path, boot, first, last, size))
-        self.last_boot, self.last_seq, self._last_kind = boot, last, kind
+    def _scan(self):
+        """Find the newest sector, what is acknowledged and where sending begins; the newest boot count of the ring."""
+        walk, sectors = self._walk, self._flash.sectors
+        for place in range(sectors):
+            if walk.open(place) and walk.serial % sectors == place and walk.serial > self._serial:
+                self._serial = walk.serial
+        if self._serial < 0:
+            return 0
+        self._open(self._serial)
+        self._acked = walk.acked
+        self._follow(False)
+        count = walk.count
+        if walk.is_erased_after():
+            self._end = walk.offset
+            self._words = {word: i for i, word in enumerate(walk.words)}
+        self._ordinal = walk.ordinal
+        self._acked = max(self._acked, walk.acked)
+        self._saved = self._acked
+        first = self._serial
+        while self._open(first) and walk.ordinal > self._acked and self._open(first - 1) and walk.serial == first - 1:
+            first -= 1
+        self._open(first)
+        if walk.ordinal > self._acked:  # older sectors are gone: erased for want of room
+            self._acked = walk.ordinal
+        self._first = first
+        for serial in range(first, self._serial + 1):
+            self._open(serial)
+            boot = walk.boot
+            self._note_boot(boot, walk.ordinal, walk.seq)
+            if serial == self._serial or self._boot_of(serial + 1) != boot:
+                self._open(serial)
+                self._follow(True)
+        if not self._last_kind and self._serial > first and self._open(self._serial - 1):
+            self._follow(False)
+        return count
+
+    def _open(self, serial):
+        return serial >= 0 and self._walk.open(serial % self._flash.sectors)
+
+    def _boot_of(self, serial):
+        self._open(serial)
+        return self._walk.boot
+
+    def _follow(self, is_noting):
+        """Walk to the end of the open sector; note the boots in it, or its newest event."""
+        walk = self._walk
+        while True:
+            boot, seq = walk.boot, walk.seq
+            event = walk.step()
+            if event is None:
+                return
+            if event and not is_noting:
+                self.last_boot, self.last_seq, self._last_kind = event["boot"], event["seq"], event["kind"]
+            elif not event and is_noting and (walk.boot, walk.seq) != (boot, seq):
+                self._note_boot(walk.boot, walk.ordinal, walk.seq)
+
+    def _note_boot(self, boot, ordinal, seq):
+        if self._boots and self._boots[-1][1] == ordinal:
+            self._boots.pop()  # no event came in between
+        if not self._boots or self._boots[-1][0] != boot or seq - self._boots[-1][2] != ordinal - self._boots[-1][1]:
+            self._boots.append((boot, ordinal, seq))
 
     # ---- writing ----
 
-    def append(self, raw, seq):
-        """Put an event (canonical bytes) on flash; True when it is there. False: the flash refused, keep it and try again."""
-        line = _line(raw)
+    def append(self, message):
+        """Put an event (the contract's dict, of this boot) on flash; True when it is there. False: keep it, try again."""
+        ms, seq = message["ms"], message["seq"]
+        clock = None if message["at"] is None else time_to_ms(message["at"]) - ms
+        if not self._is_begun or seq != self._seq + 1 or ms < self._ms:
+            self._seq, self._ms, self._clock = seq - 1, ms, None
+        records = self._records(message, clock)
         try:
-            file = self._file
-            if file is None or self._segments[-1].size + len(line) > SEGMENT_BYTES:
-                file = self._next_segment(seq)
-            file.write(line)
-            file.flush()
+            if self._end + len(records) > self._flash.sector_bytes:
+                self._clock = clock
+                self._next_sector(ms)
+                records = self._records(message, clock)
+            self._flash.program(self._serial % self._flash.sectors, self._end, records)
         except OSError:
-            self._file = None  # what was torn stays behind in a segment of its own
+            self._end = self._flash.sector_bytes  # what was torn stays behind
+            self._is_begun = False
             return False
-        segment = self._segments[-1]
-        segment.size += len(line)
-        segment.last = seq
+        self._end += len(records)
+        self._is_begun = True
+        self._note_boot(self.boot, self._ordinal, self._seq)
+        self._ordinal += 1
+        self._seq, self._ms, self._clock = seq, ms, clock
         return True
 
-    def _next_segment(self, seq):
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        while len(self._segments) > 1 and sum([s.size for s in self._segments]) > MAX_BYTES:
-            self.lost += self._segments[0].last - self._segments[0].first + 1
-            self._drop_first()
-        path = "%s/%08d-%04d.log" % (self._folder, self.count, self._serial)
-        self._serial += 1
-        self._file = open(path, "wb")
-        self._segments.append(Segment(path, self.boot, seq, seq - 1, 0))
-        return self._file
+    def _records(self, message, clock):
+        out = bytearray()
+        if not self._is_begun or self._seq != message["seq"] - 1:
+            position = bytearray((_POSITION,))
+            for n in (self.count, self._seq, self._ms):
+                compact.put_int(position, n)
+            position.extend(self.boot.encode())
+            out.extend(compact.frame(position))
+        if clock is not None and clock != self._clock:
+            payload = bytearray((_CLOCK,))
+            compact.put_int(payload, clock)
+            out.extend(compact.frame(payload))
+        out.extend(compact.frame(self._event(message)))
+        return out
+
+    def _event(self, message):
+        seq, name = message["seq"], message["pass"]
+        payload = bytearray(1)
+        flags = _EVENT | (_SYNC if message["sync"] else 0) | (_AT if message["at"] is not None else 0)
+        compact.put_int(payload, message["ms"] - self._ms)
+        if name is not None:
+            opened = int(name[9:]) if name[:8] == self.boot else 0
+            if opened == seq:
+                flags |= _OWN_PASS
+            elif 0 < opened < seq:
+                flags |= _THIS_BOOT
+                compact.put_int(payload, seq - opened)
+            else:
+                flags |= _OTHER_PASS
+                compact.put_value(payload, name, self._words)
+        compact.put_value(payload, message["kind"], self._words)
+        compact.put_value(payload, message["data"], self._words)
+        payload[0] = flags
+        return payload
+
+    def _next_sector(self, ms):
+        """Erase the next sector of the ring and write its header; what nobody has acknowledged there is lost, and counted."""
+        self._words.clear()
+        serial = self._serial + 1
+        place = serial % self._flash.sectors
+        if serial - self._first >= self._flash.sectors:
+            self._give_up_first()
+        self._flash.erase(place)
+        self.erases += 1
+        header = bytearray((_HEADER,))
+        clock = 0 if self._clock is None else self._clock + 1
+        for n in (serial, self.count, self._ordinal, self._acked, self._seq, ms, clock):
+            compact.put_int(header, n)
+        header.extend(self.boot.encode())
+        record = compact.frame(header)
+        self._serial, self._end, self._ms = serial, self._flash.sector_bytes, ms
+        self._flash.program(place, 0, record)
+        self._end = len(record)
+        self._is_begun = True
+        self._saved = self._acked
+
+    def _give_up_first(self):
+        self._first += 1
+        self.rewind()
+        if self._open(self._first) and self._walk.ordinal > self._acked:
+            self.lost += self._walk.ordinal - self._acked
+            self._acked = self._walk.ordinal
+            self._forget_boots()
 
     def stop(self):
         """Mark an orderly stop: the next boot is a clean one."""
@@ -161,10 +352,19 @@ class Journal:
         self._save_boot(True)
 
     def save(self):
-        """Put acknowledgement and cycle counter on flash when they have changed; cheap otherwise."""
-        if not self._is_ack_saved:
-            self._is_ack_saved = True
-            _replace(self._folder + "/acked", json.dumps({"boot": self._acked_boot, "seq": self._acked_seq}))
+        """Put the acknowledgement on flash when it has changed; without room it waits for the next sector's header."""
+        if self._saved == self._acked or self._end >= self._flash.sector_bytes:
+            return
+        payload = bytearray((_ACK,))
+        compact.put_int(payload, self._acked)
+        record = compact.frame(payload)
+        if self._end + len(record) <= self._flash.sector_bytes:
+            try:
+                self._flash.program(self._serial % self._flash.sectors, self._end, record)
+                self._end += len(record)
+                self._saved = self._acked
+            except OSError:
+                self._end = self._flash.sector_bytes
 
     def save_cycles(self, cycles):
         self.cycles = cycles
@@ -174,84 +374,75 @@ class Journal:
 
     def ack(self, boot, seq):
         """All events up to (boot, seq) are durable in the gateway. False: unknown boot, or nothing new."""
-        if not any([s.boot == boot for s in self._segments]):
+        upto = None
+        for i, (name, ordinal, before) in enumerate(self._boots):
+            end = self._boots[i + 1][1] if i + 1 < len(self._boots) else self._ordinal
+            if name == boot and seq > before:
+                upto = min(ordinal + seq - before, end)
+        if upto is None or upto <= self._acked:
             return False
-        if boot == self._acked_boot and seq <= self._acked_seq:
-            return False
-        if self._is_before(boot, self._acked_boot):
-            return False
-        self._acked_boot = boot
-        self._acked_seq = seq
-        self._is_ack_saved = False
-        while len(self._segments) > 1 and self._is_acked(self._segments[0]):
-            self._drop_first()
+        self._acked = upto
+        self._forget_boots()
         return True
 
-    def _is_before(self, boot, other):
-        """True if `boot` is older than `other`."""
-        for segment in self._segments:
-            if segment.boot == other:
-                return False
-            if segment.boot == boot:
-                return other is not None and any([s.boot == other for s in self._segments])
-        return False
-
-    def _is_acked(self, segment):
-        if self._acked_boot is None:
-            return False
-        if segment.boot == self._acked_boot:
-            return segment.last <= self._acked_seq
-        return self._is_before(segment.boot, self._acked_boot)
-
-    def _drop_first(self):
-        os.remove(self._segments.pop(0).path)
-        if self._cursor:
-            self._cursor -= 1
-        else:
-            self._offset = 0
+    def _forget_boots(self):
+        while len(self._boots) > 1 and self._boots[1][1] <= self._acked:
+            self._boots.pop(0)
 
     # ---- sending ----
 
     def depth(self):
         """Events not yet acknowledged."""
-        n = 0
-        for segment in self._segments:
-            if segment.boot == self._acked_boot:
-                n += max(0, segment.last - max(segment.first - 1, self._acked_seq))
-            elif not self._is_acked(segment):
-                n += segment.last - segment.first + 1
-        return n
+        return self._ordinal - self._acked
 
     def rewind(self):
         """The next event to send is the oldest one not acknowledged."""
-        self._cursor = 0
-        self._offset = 0
+        self._is_placed = False
+
+    def _place(self):
+        """Open the sector in which the oldest event not acknowledged lies."""
+        walk, low, high = self._walk, self._first, self._serial
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self._open(middle) and walk.ordinal <= self._acked:
+                low = middle
+            else:
+                high = middle - 1
+        self._first = low
+        self._open(low)
+        self._is_placed = True
+
+    def is_ready(self):
+        """Come nearer to the next event to send, a few records at a time; True when `next` has no long way any more."""
+        if self._acked == self._ordinal:
+            return True
+        if not self._is_placed:
+            self._place()
+        for _ in range(STEPS):
+            if self._walk.ordinal >= self._acked:
+                return True
+            self._step()
+        return False
+
+    def _step(self):
+        """The next record over the ends of sectors; None when there is none."""
+        walk = self._walk
+        found = walk.step()
+        while found is None and walk.serial < self._serial:
+            if not self._open(walk.serial + 1):
+                return None
+            found = walk.step()
+        return found
 
     def next(self):
-        """(boot, seq, raw) of the next event to send, oldest boot first, or None. Acknowledged ones are passed over."""
-        while self._cursor < len(self._segments):
-            segment = self._segments[self._cursor]
-            if not self._is_acked(segment):
-                found = self._next_in(segment)
-                if found is not None:
-                    return found
-            if self._cursor == len(self._segments) - 1:
-                return None  # the segment being written; more may come
-            self._cursor += 1
-            self._offset = 0
-        return None
-
-    def _next_in(self, segment):
-        with open(segment.path, "rb") as f:
-            f.seek(self._offset)
-            while self._offset < segment.size:
-                line = f.readline()
-                if not line:
-                    return None
-                self._offset += len(line)
-                raw = _read_line(line)
-                if raw is not None:
-                    event = json.loads(raw)
-                    if segment.boot != self._acked_boot or event["seq"] > self._acked_seq:
-                        return segment.boot, event["seq"], raw
-        return None
+        """The next event to send (the contract's dict), oldest boot first, or None. Acknowledged ones are passed over."""
+        if self._serial < 0 or self._acked == self._ordinal:
+            return None
+        if not self._is_placed:
+            self._place()
+        while True:
+            found = self._step()
+            if found is None:
+                return None
+            if found and self._walk.ordinal > self._acked:
+                return found

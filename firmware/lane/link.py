@@ -218,15 +218,16 @@ class Link:
         if self._ahead and since(now, self._acked_at) > RESEND_MS:
             self._rewind()
         while mqtt.in_flight() < WINDOW - 2 and len(self._ahead) < UNACKED and parts.safety.is_at_rest():
-            event = parts.journal.next()
+            event = parts.journal.next() if parts.journal.is_ready() else None
             if event is None:
                 return
-            tag = event[0] + "-" + str(event[1])
+            boot, seq = event["boot"], event["seq"]
+            tag = contract.pass_name(boot, seq)
             if tag not in mqtt.tags():
-                await mqtt.publish(self._topics["event"], event[2], 1, False, tag)
+                await mqtt.publish(self._topics["event"], contract.encode_event(event), 1, False, tag)
             if not self._ahead:
                 self._acked_at = now
-            self._ahead.append((event[0], event[1]))
+            self._ahead.append((boot, seq))
 
     # ---- messages ----
 

@@ -28,7 +28,9 @@ CYCLES_SAVED = 20  # arm cycles between two writes of the counter
 
 class Parts:
     FIRMWARE = FIRMWARE
-    slot = "none"  # set by app.py
+    slot = "none"  # set by app.py, as is `update`
+    update = None
+    crossings = 0  # vehicles through since boot
 
     def __init__(self, settings, board, clock, journal, log):
         now = clock.now()
@@ -74,8 +76,11 @@ class Parts:
             message = event_message(
                 entry, self.journal.boot, ms, self.clock.at(ms), self.clock.is_sync(), self.clock.ms_at
             )
-            if not self.journal.append(contract.encode_event(message), entry[2]):
+            contract.check("event", message)
+            if not self.journal.append(message):
                 return
+            if entry[0] == "crossing.completed":
+                self.crossings += 1
             ring.drop()
             self.diagnostics.see(message)
 
@@ -119,6 +124,8 @@ class Parts:
     def take(self, name, payload, is_retained):
         """Take any other message; True when the gateway has just come back."""
         now = self.clock.now()
+        if name == "update" and not self.safety.is_at_rest():
+            return False  # nothing is composed in motion; the gateway asks again
         was_silent = self.is_silent(now)
         try:
             message = contract.decode(name, payload)
@@ -143,6 +150,8 @@ class Parts:
         """Answer a technician; refuse by name what this firmware cannot do yet."""
         if name == "diagnostics/request":
             self.diagnostics.take(message, is_retained)
+        elif name == "update" and self.update is not None:
+            self.update.take(message)
         elif name == "update":
             status = {"id": message["id"], "state": "refused", "offset": 0, "version": None, "reason": "unsupported"}
             self.replies.append(("update/status", contract.encode("update/status", status)))
@@ -272,8 +281,8 @@ class Parts:
                 }
             )
         for i, role in enumerate(ROLES):
-            if safety.inputs.noisy[i] or safety.inputs.failed[i]:
-                code = "sensor_failed" if safety.inputs.failed[i] else "input_noisy"
+            if not safety.inputs.is_ok(i):
+                code = "input_noisy" if safety.inputs.noisy[i] else "sensor_failed"
                 faults.append({"code": code, "component": role, "since_ms": self.clock.ms()})
         return faults[:8]
 
