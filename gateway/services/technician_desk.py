@@ -54,9 +54,9 @@ class TechnicianDesk:
 
     async def take(self, name: str, order: Order) -> None:
         """One order of the technician `name`. A job that is known gets its newest answer again and is not done again."""
-        known = self._answers.get(order.job)
-        if known is not None:
-            if known[0] == name:
+        if order.job in self._answers or order.job in self._jobs:
+            known = self._answers.get(order.job)
+            if known is not None and known[0] == name:
                 self._send(name, known[1])
             return
         job = _Job(order, name, self._clock.mono_s() + ANSWER_WITHIN_S)
@@ -70,6 +70,8 @@ class TechnicianDesk:
                 await self._config(job)
             else:
                 await self._command(job)
+            if order.job in self._jobs:  # not answered meanwhile: entered and sent
+                self._say(job, "accepted", None, {})
         except AnswerRefused as refused:
             self._end(job, "refused", refused.code)
         except LedgerUnavailable as error:
@@ -211,11 +213,8 @@ class TechnicianDesk:
         """A message of a lane, after its desk has taken it: ends the jobs that it answers."""
         payload = message.payload
         if message.topic == "command/result" and payload["id"] in self._jobs:
-            job = self._jobs[payload["id"]]
             if payload["result"] in contract.TERMINAL:
-                self._end(job, payload["result"], payload["reason"], {"seq": payload["seq"]})
-            else:
-                self._say(job, "accepted", None, {})
+                self._end(self._jobs[payload["id"]], payload["result"], payload["reason"], {"seq": payload["seq"]})
         elif message.topic == "event" and payload["kind"] in ("config.applied", "config.refused"):
             data = payload["data"]
             for job in list(self._jobs.values()):
