@@ -29,6 +29,12 @@ KINDS = (
     "lane_config",  # settings ordered for a lane, and whether it took them
     "recovery",  # something was finished or explained after a restart
     "correction",  # a person corrects a row: who, why, old and new value
+    "policy",  # a pack was activated, withdrawn or held as not understood
+    "response_level",  # from when which level, by whom
+    "exception",  # granted or revoked, for whom, by whom, until when
+    "blacklist",  # a plate was put on the site's own list or taken off
+    "site_fact",  # industry, grade, region or share of clean transport was stated
+    "over_limit",  # a step in re-confirming an entry of the regulator's list
     "hold_placed",  # nothing of these passes may be deleted until it is lifted
     "hold_lifted",
     "deletion_requested",  # one person asks for deletion before the term
