@@ -63,7 +63,10 @@ PERSONAL_FIELDS = ("driver_name", "driver_phone")  # in a body or row they stand
 
 def to_json(value: Any) -> str:
     """One text for one content: sorted keys, no spaces, not escaped."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _ENCODER.encode(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def canonical(seq: int, at_ms: int, kind: str, ledger: str, lane: str, pass_id: str, body: str) -> bytes:

@@ -11,12 +11,13 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.adapters.store.personal import seal
+from gateway.adapters.store.personal import Marks, seal, stored_marks
 from gateway.domain.projection import SETS, Doc, added, fold, said, sparse
 from gateway.domain.records import GENESIS, canonical, entry_hash, to_json
 from gateway.services.ports import NewEntry
 
 FOLDS_KEPT = 256  # open passes at a site, with room
+INSERT_ENTRY = "insert into entry values (?,?,?,?,?,?,?,?,?)"
 EntryRow = tuple[int, int, str, str, str, str, str, str, str]
 
 
@@ -34,7 +35,14 @@ class Chain:
 
     def append(self, conn: sqlite3.Connection, entries: Iterable[NewEntry], docs: dict[str, Doc],
                sets: dict[str, dict[str, Any]]) -> list[int]:  # fmt: skip
-        """Add the entries and return their numbers.
+        """Add the entries and return their numbers. docs and sets: see rows()."""
+        rows = self.rows(conn, stored_marks(conn), entries, docs, sets)
+        conn.executemany(INSERT_ENTRY, rows)
+        return [row[0] for row in rows]
+
+    def rows(self, conn: sqlite3.Connection, marks: Marks, entries: Iterable[NewEntry], docs: dict[str, Doc],
+             sets: dict[str, dict[str, Any]]) -> list[EntryRow]:  # fmt: skip
+        """The next rows of the chain, not yet stored; the caller stores them or forgets.
 
         docs: pass_id -> its sealed, sparse document after this change. sets: pass_id ("" for none) -> what else the last
         entry of that pass sets.
@@ -44,32 +52,33 @@ class Chain:
         rows = []
         for i, e in enumerate(new):
             is_last = last_of[e.pass_id] == i
-            rows.append(
-                self._row(conn, e, docs.get(e.pass_id) if is_last else None, sets.get(e.pass_id, {}) if is_last else {})
-            )
-        conn.executemany("insert into entry values (?,?,?,?,?,?,?,?,?)", rows)
-        return [row[0] for row in rows]
+            doc, more = (docs.get(e.pass_id), sets.get(e.pass_id, {})) if is_last else (None, {})
+            rows.append(self._row(conn, marks, e, doc, more))
+        return rows
 
-    def _row(self, conn: sqlite3.Connection, e: NewEntry, doc: Doc | None, sets: dict[str, Any]) -> EntryRow:
-        body: dict[str, Any] = seal(conn, e.pass_id, e.body)
-        if e.pass_id:
-            before = self._folds.pop(e.pass_id, None)
-            if before is None:
-                before = folded(conn, e.pass_id)
-            if doc is not None:
-                said_now = sparse(before | said(e.kind, e.lane, e.pass_id, e.at_ms, body))
-                sets = {"pass": added(said_now, doc)} | sets  # even if empty: this entry states its pass whole
+    def _row(
+        self, conn: sqlite3.Connection, marks: Marks, e: NewEntry, doc: Doc | None, sets: dict[str, Any]
+    ) -> EntryRow:
+        body: dict[str, Any] = seal(marks, e.pass_id, e.body)
+        before = self._fold_of(conn, e) if e.pass_id else {}
+        if doc is not None:
+            stated = sparse(before | said(e.kind, e.lane, e.pass_id, e.at_ms, body))
+            sets = {"pass": added(stated, doc)} | sets  # even if empty: this entry states its pass whole
         if sets:
             body = body | {SETS: sets}
-        text = to_json(body)
         if e.pass_id:
-            self._folds[e.pass_id] = fold(before, e.kind, e.lane, e.pass_id, e.at_ms, body)
+            self._folds[e.pass_id] = doc if doc is not None else fold(before, e.kind, e.lane, e.pass_id, e.at_ms, body)
             if len(self._folds) > FOLDS_KEPT:
                 del self._folds[next(iter(self._folds))]
+        text = to_json(body)
         seq, prev_hash = self._after(conn)
         digest = entry_hash(prev_hash, canonical(seq, e.at_ms, e.kind, e.ledger, e.lane, e.pass_id, text))
         self._end = (seq, digest)
         return seq, e.at_ms, e.kind, e.ledger, e.lane, e.pass_id, text, prev_hash, digest
+
+    def _fold_of(self, conn: sqlite3.Connection, e: NewEntry) -> Doc:
+        known = self._folds.pop(e.pass_id, None)
+        return known if known is not None else folded(conn, e.pass_id)
 
     def _after(self, conn: sqlite3.Connection) -> tuple[int, str]:
         """(number of the next entry, hash of the newest one)"""

@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import json
 import sqlite3
-from pathlib import Path
 from typing import Any
 
 from ulid import ULID
@@ -17,7 +16,7 @@ from ulid import ULID
 from gateway.adapters.store.chain import raw_digest, sha256_text
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.files import write_synced
-from gateway.adapters.store.personal import seal, unseal
+from gateway.adapters.store.personal import seal, stored_marks, unseal
 from gateway.domain.passing import CLOSED, Pass, from_doc, to_doc
 from gateway.domain.projection import Doc, pass_columns, pass_text, sparse
 from gateway.domain.records import local_day, to_json
@@ -36,7 +35,8 @@ class SqliteLedger:
 
     def _apply(self, conn: sqlite3.Connection, change: Change) -> list[int]:
         now_ms = max([e.at_ms for e in change.entries] + [e.received_at_ms for e in change.lane_events], default=0)
-        docs = {p.pass_id: sparse(seal(conn, p.pass_id, to_doc(p))) for p in change.passes}
+        marks = stored_marks(conn)
+        docs = {p.pass_id: sparse(seal(marks, p.pass_id, to_doc(p))) for p in change.passes}
         for pass_id, doc in docs.items():
             put_pass(conn, pass_id, doc)
         conn.executemany(
@@ -51,19 +51,14 @@ class SqliteLedger:
                        "char_confidences": r.char_confidences, "type_confidence": r.type_confidence}))
              for pass_id, r in change.reads],
         )  # fmt: skip
-        conn.executemany(
-            "insert or ignore into photo (photo_id, pass_id, kind, camera, path, sha256, size_bytes, taken_at_ms)"
-            " values (?,?,?,?,?,?,?,?)",
-            [
-                (f.photo_id, f.pass_id, f.kind, f.camera, f.path, f.sha256, f.size_bytes, f.taken_at_ms)
-                for f in change.photos
-            ],
-        )
-        uploads = [(u, to_json(seal(conn, u.pass_id, u.record))) for u in change.uploads]
+        put_photos(conn, change.photos)
+        uploads = [(u, to_json(seal(marks, u.pass_id, u.record))) for u in change.uploads]
         for upload, record in uploads:
             _put_upload(conn, upload, record, now_ms)
-        conn.executemany("insert or replace into visit values (?,?,?,?,?,?,?,?)", [_visit(v) for v in change.visits])
-        seqs = self._file.chain.append(conn, change.entries, docs, _sets(conn, change, uploads))
+        conn.executemany(
+            "insert or replace into visit values (?,?,?,?,?,?,?,?)", [visit_values(v) for v in change.visits]
+        )
+        seqs = self._file.chain.append(conn, change.entries, docs, sets_of(conn, change, uploads))
         newest = conn.execute("select max(seq) from entry").fetchone()[0]
         conn.executemany(
             "insert into command (command_id, lane, pass_id, op, boot, not_after_ms, issued_at_ms, by, why, entry_seq)"
@@ -142,24 +137,36 @@ class SqliteLedger:
         )
 
 
+PASS_COLUMNS = tuple(pass_columns({"pass_id": "", "lane": "", "direction": "in", "lane_pass": "", "arrived_at_ms": 0}))
+PUT_PASS = (
+    f"insert into pass (pass_id, {', '.join(PASS_COLUMNS)}, doc) values (?{',?' * len(PASS_COLUMNS)},?)"
+    " on conflict (pass_id) do update set " + ", ".join(f"{name} = excluded.{name}" for name in (*PASS_COLUMNS, "doc"))
+)
+
+
 def put_pass(conn: sqlite3.Connection, pass_id: str, doc: Doc) -> None:
     """The row of this document, its columns derived from it; the lane's name for it is remembered."""
     columns = pass_columns(doc)
-    names = ", ".join(columns)
-    conn.execute(
-        f"insert into pass (pass_id, {names}, doc) values (?{',?' * len(columns)},?) on conflict (pass_id) do update set "
-        + ", ".join(f"{name} = excluded.{name}" for name in (*columns, "doc")),
-        (pass_id, *columns.values(), pass_text(doc)),
-    )
+    conn.execute(PUT_PASS, (pass_id, *columns.values(), pass_text(doc)))
     conn.execute("insert or ignore into pass_alias values (?,?,?)", (columns["lane"], columns["lane_pass"], pass_id))
 
 
-def _visit(v: VisitRow) -> tuple[Any, ...]:
+def put_photos(conn: sqlite3.Connection, photos: Sequence[PhotoRow]) -> None:
+    conn.executemany(
+        "insert or ignore into photo (photo_id, pass_id, kind, camera, path, sha256, size_bytes, taken_at_ms)"
+        " values (?,?,?,?,?,?,?,?)",
+        [(f.photo_id, f.pass_id, f.kind, f.camera, f.path, f.sha256, f.size_bytes, f.taken_at_ms) for f in photos],
+    )
+
+
+def visit_values(v: VisitRow) -> tuple[Any, ...]:
     return v.visit_id, v.plate_no, v.plate_colour, v.in_pass, v.out_pass, v.time_in_ms, v.time_out_ms, v.state
 
 
-def _sets(conn: sqlite3.Connection, change: Change, uploads: list[tuple[NewUpload, str]]) -> dict[str, dict[str, Any]]:
-    """What the entries of this change set besides their pass: visits, uploads, the pass's readings and events."""
+def sets_of(
+    conn: sqlite3.Connection | None, change: Change, uploads: list[tuple[NewUpload, str]]
+) -> dict[str, dict[str, Any]]:
+    """What the entries of this change set besides their pass: visits, uploads, and from conn the pass's raw digest."""
     if not change.entries:
         return {}
     sets: dict[str, dict[str, Any]] = {e.pass_id: {} for e in change.entries}
@@ -169,7 +176,7 @@ def _sets(conn: sqlite3.Connection, change: Change, uploads: list[tuple[NewUploa
     for upload, record in uploads:
         sets.get(upload.pass_id, newest).setdefault("uploads", {})[upload.key] = sha256_text(record)
     for e in change.entries:
-        if e.kind == CLOSED and (raw := raw_digest(conn, e.pass_id, 2**62, None)):
+        if conn is not None and e.kind == CLOSED and (raw := raw_digest(conn, e.pass_id, 2**62, None)):
             sets[e.pass_id]["raw"] = raw
     return sets
 

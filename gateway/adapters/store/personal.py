@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 from gateway.domain.records import PERSONAL_FIELDS
@@ -22,32 +23,40 @@ def digest_of(salt: str, value: str) -> str:
     return hashlib.sha256(bytes.fromhex(salt) + value.encode()).hexdigest()
 
 
-def seal(conn: sqlite3.Connection, pass_id: str, value: Any) -> Any:
-    """The value with every personal field replaced by its mark; one value of one pass has one mark."""
+Marks = Callable[[str, str, str], str]  # (pass_id, field, value) -> the mark that stands for it
+
+
+def seal(marks: Marks, pass_id: str, value: Any) -> Any:
+    """The value as plain JSON with every personal field replaced by its mark; one value of one pass has one mark."""
     if isinstance(value, dict):
         return {
-            k: _mark(conn, pass_id, k, v)
-            if k in PERSONAL_FIELDS and isinstance(v, str) and v
-            else seal(conn, pass_id, v)
+            k: v if isinstance(v, (int, float, type(None)))
+            else (marks(pass_id, k, v) if v and k in PERSONAL_FIELDS else v) if isinstance(v, str)
+            else seal(marks, pass_id, v)
             for k, v in value.items()
-        }
+        }  # fmt: skip
     if isinstance(value, (list, tuple)):
-        return [seal(conn, pass_id, v) for v in value]
+        return [v if isinstance(v, (str, int, float)) else seal(marks, pass_id, v) for v in value]
     return value
 
 
-def _mark(conn: sqlite3.Connection, pass_id: str, field: str, value: str) -> str:
-    if _MARKED.fullmatch(f'"{value}"'):
-        return value
-    known = conn.execute(
-        "select digest from personal where pass_id = ? and field = ? and value = ?", (pass_id, field, value)
-    ).fetchone()
-    if known:
-        return MARK + known[0]
-    salt = os.urandom(16).hex()
-    digest = digest_of(salt, value)
-    conn.execute("insert into personal values (?,?,?,?,?)", (digest, pass_id, field, salt, value))
-    return MARK + digest
+def stored_marks(conn: sqlite3.Connection) -> Marks:
+    """Marks from the table `personal`, new ones added to it."""
+
+    def mark(pass_id: str, field: str, value: str) -> str:
+        if value.startswith(MARK) and _MARKED.fullmatch(f'"{value}"'):
+            return value
+        known = conn.execute(
+            "select digest from personal where pass_id = ? and field = ? and value = ?", (pass_id, field, value)
+        ).fetchone()
+        if known:
+            return MARK + known[0]
+        salt = os.urandom(16).hex()
+        digest = digest_of(salt, value)
+        conn.execute("insert into personal values (?,?,?,?,?)", (digest, pass_id, field, salt, value))
+        return MARK + digest
+
+    return mark
 
 
 def unseal(conn: sqlite3.Connection, text: str) -> str:

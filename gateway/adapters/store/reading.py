@@ -27,23 +27,17 @@ class Finding:
 
 
 def open_readonly(data_dir: Path) -> sqlite3.Connection:
-    """data_dir/ledger.sqlite3 without writing a byte beside it where the folder cannot be written.
+    """data_dir/ledger.sqlite3 as it lies, also while a gateway writes it; nothing is written.
 
     Text that is not UTF-8 any more is read with its bytes kept. Raises StoreRefused.
     """
     path = data_dir / "ledger.sqlite3"
     if not path.is_file():
         raise StoreRefused(f"{data_dir}: there is no ledger.sqlite3 here 此目录没有账本")
-    has_wal = path.with_name(path.name + "-wal").exists()
+    # without a WAL no gateway has it open: then nothing is created beside it, and a read-only folder will do
+    how = "mode=ro" if path.with_name(path.name + "-wal").exists() else "immutable=1"
     try:
-        conn = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, timeout=10)
-        try:
-            conn.execute("select 1 from sqlite_master").fetchone()
-        except sqlite3.OperationalError:
-            if has_wal:
-                raise
-            conn.close()  # a folder that cannot be written: nobody else writes there either
-            conn = sqlite3.connect(f"file:{quote(str(path.resolve()))}?immutable=1", uri=True)
+        conn = sqlite3.connect(f"file:{quote(str(path.resolve()))}?{how}", uri=True, timeout=10)
         conn.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         applied = {row[0] for row in conn.execute("select name from _sqlite_migrations where migration_set = 'ledger'")}
     except sqlite3.DatabaseError as error:

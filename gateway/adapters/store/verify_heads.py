@@ -89,7 +89,7 @@ def _head(conn: sqlite3.Connection, head: dict[str, Any], key: Any, source: str)
             "select first_seq, last_seq, hash from tombstone where first_seq <= ? order by first_seq desc limit 1",
             (seq,),
         ).fetchone()
-        if gone and gone["last_seq"] > seq or gone and gone["last_seq"] == seq and gone["hash"] == head["hash"]:
+        if (gone and gone["last_seq"] > seq) or (gone and gone["last_seq"] == seq and gone["hash"] == head["hash"]):
             return []
         newest = conn.execute("select coalesce(max(seq), 0) from entry").fetchone()[0]
         if newest < seq:
