@@ -58,6 +58,8 @@ KEYS = {
         None,
         "gateway silent: what to do for a vehicle with no identity",
     ),
+    "commissioned": ("text", "", 0, 64, "SHA-256 of the lane's commissioning document; empty: maintenance mode only"),
+    "force_test": ("date", "", None, None, "day of the last force test, YYYY-MM-DD"),
 }
 LIVE = (
     "travel_limit_ms",
@@ -68,6 +70,8 @@ LIVE = (
     "trip_ms",
     "loop_clear_ms",
     "input_clear_ms",
+    "commissioned",
+    "force_test",
 )
 
 
@@ -83,6 +87,16 @@ def _is_address(text):
         if not part.isdigit() or len(part) > 3 or int(part) > 255:
             return False
     return True
+
+
+def _is_date(text):
+    parts = text.split("-") if type(text) is str and len(text) == 10 else ()
+    return (
+        [len(part) for part in parts] == [4, 2, 2]
+        and all([part.isdigit() for part in parts])
+        and 1 <= int(parts[1]) <= 12
+        and 1 <= int(parts[2]) <= 31
+    )
 
 
 def _flat(settings):
@@ -126,6 +140,9 @@ def check(settings):
         elif kind == "address":
             if value != "" and not _is_address(value):
                 _refuse(key, value, "an IPv4 address, or empty for DHCP")
+        elif kind == "date":
+            if value != "" and not _is_date(value):
+                _refuse(key, value, "a day as 2026-11-24, or empty")
         elif kind == "host":
             if not _is_address(value):
                 _refuse(key, value, "an IPv4 address")

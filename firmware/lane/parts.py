@@ -187,7 +187,7 @@ class Parts:
             f.flush()
         os.rename("config.json.new", "config.json")
         self.settings = whole
-        self.safety.apply(whole)
+        self.safety.apply(whole, self.clock.now())
         self.note("config.applied", {"version": version})
 
     def _refuse_config(self, version, e):

@@ -49,6 +49,7 @@ class Safety:
         self.outcomes = Outcomes()
         self.smash = AntiSmash(self.inputs, settings["self_test_ms"])
         self.barrier = Barrier(self.inputs, self.smash, self.ring, self.outcomes, settings, rest)
+        self._commission(settings)
         self.lane = Lane(self.inputs, self.barrier, self.ring, settings)
         self.alarm = Alarm(now)
         self.out = bytearray(len(OUTPUTS))
@@ -187,8 +188,19 @@ class Safety:
     def _is_crossing(self):
         return (self.lane.at_arm and self.lane.phase == CROSSING) or self.inputs.on[EXIT]
 
-    def apply(self, settings):
+    def _commission(self, settings):
+        # without its commissioning document on record a lane knows one mode: people at the lane, nothing by itself
+        self._is_commissioned = settings["commissioned"] != ""
+        if not self._is_commissioned:
+            self.barrier.mode = "maintenance"
+
+    def apply(self, settings, now):
         """Take new live settings (lane.config.LIVE); at rest only."""
+        before = self.barrier.mode
+        self._commission(settings)
+        if self.barrier.mode != before:
+            self.barrier.forget_close()
+            self.ring.put("mode.changed", now, NO_PASS, self.barrier.mode, before, "config")
         self.inputs.apply(*_filters(settings))
         self.smash.test_ms = settings["self_test_ms"]
         self.barrier.apply(settings)
@@ -254,6 +266,8 @@ class Safety:
 
     def set_mode(self, now, _command, mode, by):
         before = self.barrier.mode
+        if mode != "maintenance" and not self._is_commissioned:
+            return "refused", "not_commissioned"
         if not self.is_at_rest():
             return "refused", "moving"
         if mode != before:

@@ -20,6 +20,7 @@ BASE = {
     "board": "sim",
     "broker_host": "127.0.0.1",
     "sntp_host": "127.0.0.1",
+    "commissioned": "00" * 32,
 }
 
 

@@ -344,6 +344,7 @@ class LaneBoard:
             "sntp_host": "127.0.0.1",
             "sntp_port": 9,
             "keepalive_s": 5,
+            "commissioned": "00" * 32,
         } | settings
         (folder / "config.json").write_text(json.dumps(config), "utf-8")
         self._plant = plant

@@ -208,4 +208,5 @@ def lane_config(lane: LanePlan, ports: Ports) -> dict[str, Any]:
     return {
         "board": "sim", "site": ENTERPRISE_CODE, "lane": lane.id,
         "broker": {"host": "127.0.0.1", "port": ports.broker}, "sntp": {"host": "127.0.0.1", "port": ports.sntp},
+        "commissioned": "00" * 32,
     }  # fmt: skip
