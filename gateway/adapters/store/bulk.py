@@ -64,8 +64,7 @@ class BulkLoad:
             self._entries += self._chain.rows(self._conn, marks, change.entries, docs, sets_of(None, change, uploads))
             self._visits |= {v.visit_id: v for v in change.visits}
             self._photos += change.photos
-            for doc in docs.values():
-                pass
+            doc = next(iter(docs.values()), doc)
         upload, record = uploads[-1]
         columns = pass_columns(doc)
         self._passes.append((doc["pass_id"], *columns.values(), pass_text(doc)))

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import json
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 from ulid import ULID
