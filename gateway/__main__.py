@@ -9,12 +9,16 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
+from gateway.adapters.technician.commands import app as lane
 
 app = typer.Typer(
     help="绿闸 Lvzha: 环保门禁网关 environmental access gate (HJ 1321-2023)", no_args_is_help=True, add_completion=False
 )
 bench = typer.Typer(help="性能与故障测量 Measurements; slow, not part of the tests", no_args_is_help=True)
 app.add_typer(bench, name="bench")
+app.add_typer(lane, name="lane")
+pki = typer.Typer(help="证书 Certificates: who may connect to the broker", no_args_is_help=True)
+app.add_typer(pki, name="pki")
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="站点配置文件 the site's settings (TOML)")]
 JsonOption = Annotated[bool, typer.Option("--json", help="输出 JSON print JSON")]
@@ -76,6 +80,29 @@ def coverage(as_json: JsonOption = False, root: Annotated[Path, typer.Option(hel
     from tools.coverage import report
 
     raise typer.Exit(report(root, as_json))
+
+
+@pki.command()
+def technician(
+    name: Annotated[str, typer.Argument(help="姓名拼音，小写 name in lower-case letters, e.g. li")],
+    host: Annotated[str, typer.Option(help="技术员电脑所用的代理地址 the broker's address as the laptop sees it")] = "",
+    out: Annotated[Path, typer.Option(help="写到哪里 folder to write into")] = Path(),
+    config: ConfigOption = Path("site.toml"),
+) -> None:
+    """签发技术员凭据 Make a technician's access: a folder to put on the laptop."""
+    from gateway.app import issue_technician
+
+    raise typer.Exit(issue_technician(config, name, host, out))
+
+
+@pki.command()
+def revoke(
+    name: Annotated[str, typer.Argument(help="technician-li")], config: ConfigOption = Path("site.toml")
+) -> None:
+    """收回凭据 Take a technician's access away; his connection ends within seconds."""
+    from gateway.app import revoke_technician
+
+    raise typer.Exit(revoke_technician(config, name))
 
 
 @bench.command()

@@ -18,7 +18,7 @@ import structlog
 
 from gateway import __version__
 from gateway.adapters.broker import serve
-from gateway.adapters.broker.pki import KeyFileError, SiteKeys, ensure_site_keys
+from gateway.adapters.broker.pki import BROKER_DNS_NAMES, KeyFileError, SiteKeys, ensure_site_keys, revoke
 from gateway.adapters.cameras import photo
 from gateway.adapters.cameras.bank import CameraBank
 from gateway.adapters.lanes_mqtt.client import MqttLanes
@@ -30,6 +30,8 @@ from gateway.adapters.store.outbox import SqliteOutbox
 from gateway.adapters.store.queries import SqliteQueries
 from gateway.adapters.store.registers import SqliteRegisters
 from gateway.adapters.systemd import notify
+from gateway.adapters.technician.access import Access
+from gateway.adapters.technician.access import write as write_access
 from gateway.adapters.uplink.client import open_regulator
 from gateway.adapters.uplink.profile import ProfileError
 from gateway.adapters.uplink.signing import KeyRefused
@@ -117,6 +119,42 @@ def import_document(config: Path, document: Path) -> int:
     except REFUSALS as refusal:
         return _refuse("无法导入 cannot import", refusal)
     print(f"已导入 imported: {counts['vehicles']} vehicles, {counts['over_limit']} over-limit entries")
+    return 0
+
+
+def issue_technician(config: Path, name: str, host: str, out: Path) -> int:
+    """Certificate, key and access.toml in a folder of the technician's own, mode 0700."""
+    full = name if name.startswith(technicians.PREFIX) else technicians.PREFIX + name
+    try:
+        settings = load(config)
+        if not technicians.NAME.fullmatch(full):
+            raise KeyFileError(f"{name!r}: 只用小写字母、数字和连字符 allowed: lower-case letters, digits, '-', at most 21")
+        keys = ensure_site_keys(settings.site.data_dir / "keys", site_code=settings.site.enterprise_code, lanes=[], roles=[full])
+        folder = out / full
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files = {"ca": keys.ca_crt, "cert": keys.crt(full), "key": keys.key(full)}
+        for path in files.values():
+            (folder / path.name).write_bytes(path.read_bytes())
+            (folder / path.name).chmod(0o600)
+        access = Access(full, settings.site.enterprise_code, host or settings.broker.host, settings.broker.port,
+                        BROKER_DNS_NAMES[0], **files)  # fmt: skip
+        write_access(folder, access)
+    except REFUSALS as refusal:
+        return _refuse("未签发 not made", refusal)
+    except OSError as error:
+        return _refuse("未签发 not made", f"{error.filename}: {error.strerror}")
+    print(f"{folder}: 技术员凭据，请妥善交给本人 the technician's access; hand it over as you would a key")
+    return 0
+
+
+def revoke_technician(config: Path, name: str) -> int:
+    full = name if name.startswith(technicians.PREFIX) else technicians.PREFIX + name
+    try:
+        settings = load(config)
+        revoke(settings.site.data_dir / "keys", site_code=settings.site.enterprise_code, name=full)
+    except REFUSALS as refusal:
+        return _refuse("未收回 not revoked", refusal)
+    print(f"{full}: 已收回 revoked; 用 mosquitto 时请重写权限文件 with mosquitto write its list of rights again")
     return 0
 
 

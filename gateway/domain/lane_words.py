@@ -100,6 +100,16 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
                            "the force test is over a year old", "do the force test and enter it"),
 }  # fmt: skip
 
+ROLES = {
+    "loop_arrival": "到达地感", "loop_under_arm": "杆下地感", "loop_exit": "驶离地感", "beam": "红外对射", "edge": "触边",
+    "radar": "防砸雷达", "curtain": "光幕", "limit_open": "开到位", "limit_closed": "关到位", "button_raise": "升按钮",
+    "button_lower": "降按钮", "button_stop": "停按钮", "hold_to_run": "点动", "fire": "消防", "cabinet": "箱门",
+    "arm_detached": "脱杆", "power_fail": "市电掉电", "alarm_sense": "警示回读",
+    "open": "升电机", "close": "降电机", "stop": "停", "alarm_light": "警示灯", "siren": "警号", "fault_light": "故障灯",
+    "beam_test": "红外自检", "radar_test": "雷达自检", "edge_test": "触边自检", "curtain_test": "光幕自检",
+    "loop_test": "地感自检", "sign": "显示屏",
+}  # fmt: skip
+TESTED = {"passed": "通过", "failed": "未通过", "driven": "已驱动", "absent": "无"}
 BARRIER = {
     "unknown": "位置未知", "closed": "已关", "opening": "正在抬起", "open": "已开", "closing": "正在落下",
     "reversing": "遇障反抬", "stopped": "已停", "held_open": "保持开启", "fault": "故障",
