@@ -10,7 +10,6 @@ import shutil
 import signal
 import sys
 import time
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,13 @@ from gateway.adapters.broker.pki import BROKER_DNS_NAMES, KeyFileError, SiteKeys
 from gateway.adapters.cameras import photo
 from gateway.adapters.cameras.bank import CameraBank
 from gateway.adapters.lanes_mqtt.client import MqttLanes
+from gateway.adapters.policies.files import DEFAULT_PACK, load_pack
 from gateway.adapters.sntp import server as sntp
 from gateway.adapters.store.check import findings
 from gateway.adapters.store.connection import LedgerFile, StoreRefused
 from gateway.adapters.store.ledger import SqliteLedger
 from gateway.adapters.store.outbox import SqliteOutbox
+from gateway.adapters.store.policy import SqlitePolicies
 from gateway.adapters.store.queries import SqliteQueries
 from gateway.adapters.store.registers import SqliteRegisters
 from gateway.adapters.systemd import notify
@@ -40,8 +41,7 @@ from gateway.adapters.web.app import create_app
 from gateway.adapters.web.server import ConsolePortUnusable, ConsoleServer
 from gateway.config import ConfigRefused, Settings, load
 from gateway.domain import technicians
-from gateway.domain.policy_pack import PackRefused, pack_from
-from gateway.domain.policy_rules import Pack
+from gateway.domain.policy_pack import PackRefused
 from gateway.domain.vehicles import VehicleRefused
 from gateway.services.capture import VehicleCapture
 from gateway.services.changes import Changes
@@ -52,13 +52,13 @@ from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
 from gateway.services.lane_desk import LaneDesk
 from gateway.services.lane_view import LaneNow
 from gateway.services.passage_record import Place
+from gateway.services.policy_book import PolicyBook
 from gateway.services.relay import Relay, RelaySettings
 from gateway.services.technician_desk import TechnicianDesk
 
 log = structlog.get_logger()
 
 REFUSAL_SHOWN_MS = 600_000  # a refused message stays on the page for ten minutes
-DEFAULT_PACK = Path(__file__).parent / "policies" / "default.toml"
 PROFILES = Path(__file__).parent / "adapters" / "uplink" / "profiles"
 REFUSALS = (
     ConfigRefused, StoreRefused, PackRefused, ProfileError, KeyRefused, KeyFileError, ConsolePortUnusable,
@@ -193,11 +193,13 @@ class Gateway:
         self.settings = settings
         self.clock = SystemClock()
         self.started_mono_s = self.clock.mono_s()
-        self.pack = _pack(settings.site.policy_pack or DEFAULT_PACK)
+        pack = load_pack(settings.site.policy_pack or DEFAULT_PACK)
         self.keys = _keys(settings)
         self.file = LedgerFile(settings.site.data_dir)
         self.ledger, self.outbox = SqliteLedger(self.file), SqliteOutbox(self.file)
         self.queries, self.registers = SqliteQueries(self.file), SqliteRegisters(self.file)
+        self.book = PolicyBook(SqlitePolicies(self.file), self.registers, self.clock,
+                               enterprise_code=settings.site.enterprise_code, site_packs=[pack])  # fmt: skip
         self.changes = Changes()
         self.conditions = Conditions(self.clock, self.changes)
         self.frames = CameraBank({c.code: c.url for c in settings.cameras})
@@ -222,8 +224,8 @@ class Gateway:
             lane.id: LaneDesk(
                 Place(settings.site.enterprise_code, lane.id, lane.name, lane.direction, lane.entrance_code,
                       lane.barrier_code, lane.head_camera, lane.body_camera),
-                ledger=self.ledger, registers=self.registers, link=self.link, now=LaneNow(lane.id, self.clock, self.link.lane_clock(lane.id)),
-                capture=capture, photographs=photo, pack=self.pack, clock=self.clock, changes=self.changes,
+                ledger=self.ledger, link=self.link, now=LaneNow(lane.id, self.clock, self.link.lane_clock(lane.id)),
+                capture=capture, photographs=photo, book=self.book, clock=self.clock, changes=self.changes,
                 conditions=self.conditions, wake_relay=self.relay.notify,
             )
             for lane in settings.lanes
@@ -399,13 +401,6 @@ def _free_share(folder: Path) -> float:
 def _keys(settings: Settings) -> SiteKeys:
     return ensure_site_keys(settings.site.data_dir / "keys", site_code=settings.site.enterprise_code,
                             lanes=[lane.id for lane in settings.lanes])  # fmt: skip
-
-
-def _pack(path: Path) -> Pack:
-    try:
-        return pack_from(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise PackRefused(f"{path}: {error}") from None
 
 
 def _relay_settings(settings: Settings, regulator: Any) -> RelaySettings:

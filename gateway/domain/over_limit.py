@@ -86,7 +86,9 @@ def decided(case: OverLimitCase, *, result: str, by: str, note: str, evidence: t
         raise CaseRefused(f"over-limit {case.exceed_id}: result {result!r}; allowed: {', '.join(RESULTS)}")
     _texts(case, by=by, note=note)
     if RESULTS[result] == "contested" and not evidence:
-        raise CaseRefused(f"over-limit {case.exceed_id}: 提出异议须附证据 result {result!r} needs at least one evidence")
+        raise CaseRefused(
+            f"over-limit {case.exceed_id}: 提出异议须附证据 result {result!r} needs at least one evidence"
+        )
     return replace(case, state=RESULTS[result], result=result, decided_at_ms=at_ms, decided_by=by, note=note,
                    evidence=tuple(evidence), due_at_ms=_due(at_ms, terms.upload_h))  # fmt: skip
 
@@ -98,7 +100,9 @@ def uploaded(case: OverLimitCase, *, at_ms: int) -> OverLimitCase:
 
 def lifted(case: OverLimitCase, *, reason: str, at_ms: int) -> OverLimitCase:
     """The regulator took the vehicle off its list; what had been found stays."""
-    return replace(case, state="lifted", note=f"{case.note}；{reason}".strip("；"), decided_at_ms=case.decided_at_ms or at_ms)
+    return replace(
+        case, state="lifted", note=f"{case.note}；{reason}".strip("；"), decided_at_ms=case.decided_at_ms or at_ms
+    )
 
 
 def confirmation(case: OverLimitCase) -> dict[str, Any]:

@@ -7,17 +7,15 @@ from typing import Any
 from firmware.lane.contract import normal_form
 from gateway.domain.passing import Answer, Identity, Pass
 from gateway.domain.plates import is_valid_plate
-from gateway.domain.policy import decide
-from gateway.domain.policy_rules import Pack
 from gateway.domain.vehicles import PLATE_COLOURS, VehicleRefused, vehicle_from
 from gateway.services.desk_port import AnswerRefused
-from gateway.services.judging import facts_for, register_snapshot
-from gateway.services.ports import Registers
+from gateway.services.judging import register_snapshot
+from gateway.services.policy_book import PolicyBook
 
 REASON_MAX, NAME_MAX = 200, 50
 
 
-def answer_for(p: Pass, registers: Registers, pack: Pack, *, decision: str, reason: str, by: str, plate_no: str,
+def answer_for(p: Pass, book: PolicyBook, *, decision: str, reason: str, by: str, plate_no: str,
                plate_colour: str, vehicle: dict[str, Any], now_ms: int) -> Answer:  # fmt: skip
     """A checked Answer. Raises AnswerRefused naming what is wrong and what is allowed."""
     if decision not in ("allow", "deny"):
@@ -39,11 +37,11 @@ def answer_for(p: Pass, registers: Registers, pack: Pack, *, decision: str, reas
         except VehicleRefused as error:
             raise AnswerRefused("vehicle", f"车辆信息有误：{error}", str(error)) from None
     else:
-        known = registers.vehicle(identity.plate_no, identity.plate_colour) if plate else None
+        known = book.registers.vehicle(identity.plate_no, identity.plate_colour) if plate else None
         papers = register_snapshot(known)
     opinion: dict[str, Any] = {}
     if plate:
-        verdict = decide(facts_for(identity, p.direction, registers, now_ms), pack)
+        verdict = book.judge(book.facts(identity, p.direction, now_ms))
         opinion = {
             k: getattr(verdict, k)
             for k in ("verdict", "rule_id", "reason_code", "reason_zh", "reason_en", "violates_policy")

@@ -1,4 +1,4 @@
-"""The small steps between a reading and a ledger row: facts, entries, overlay and sign texts, record numbers, visits."""
+"""The small steps between a reading and a ledger row: entries, overlay and sign texts, record numbers, visits."""
 
 from __future__ import annotations
 
@@ -6,34 +6,13 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from gateway.domain import records
-from gateway.domain.passing import Answer, Identity, Pass
-from gateway.domain.plates import plate_family
-from gateway.domain.policy import ALLOW, DENY, Facts
+from gateway.domain.passing import Answer, Pass
+from gateway.domain.policy import ALLOW, DENY
 from gateway.domain.vehicles import Vehicle
 from gateway.services.passage_record import UNREAD, Place, passage_record
-from gateway.services.ports import Change, Ledger, NewEntry, PhotoRow, Registers, VisitRow
+from gateway.services.ports import Change, Ledger, NewEntry, PhotoRow, VisitRow
 
 CLOCK_PLAUSIBLE_FROM_MS = 1_577_836_800_000  # 2020-01-01T00:00:00Z: an earlier clock was never set
-EMERGENCY_FAMILIES = ("police", "armed_police", "rescue")
-
-
-def facts_for(identity: Identity, direction: str, registers: Registers, now_ms: int) -> Facts:
-    """What the policy may look at; nothing but the exact plate and colour is looked up."""
-    family = plate_family(identity.plate_no, identity.plate_type) if identity.plate_no else ""
-    found = bool(identity.plate_no)
-    return Facts(
-        plate_no=identity.plate_no,
-        plate_colour=identity.plate_colour,
-        plate_family=family,
-        direction=direction,
-        response_level=registers.response_level(),
-        vehicle=registers.vehicle(identity.plate_no, identity.plate_colour) if found else None,
-        over_limit_reason=registers.over_limit_reason(identity.plate_no, identity.plate_colour, now_ms)
-        if found
-        else None,
-        is_emergency=family in EMERGENCY_FAMILIES,
-        at_ms=now_ms,
-    )
 
 
 def register_snapshot(vehicle: Vehicle | None) -> dict[str, Any]:

@@ -15,8 +15,6 @@ import structlog
 from firmware.lane import contract
 from gateway.domain import passing
 from gateway.domain.passing import Answered, Judged, LaneEvent, LostByLane, Pass, Relinked
-from gateway.domain.policy import decide
-from gateway.domain.policy_rules import Pack
 from gateway.services import answering, judging
 from gateway.services.capture import Capture, VehicleCapture
 from gateway.services.changes import Changes
@@ -26,6 +24,7 @@ from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
 from gateway.services.lane_orders import LaneOrders
 from gateway.services.lane_view import LaneNow
 from gateway.services.passage_record import Place
+from gateway.services.policy_book import PolicyBook
 from gateway.services.ports import (
     Change,
     Clock,
@@ -38,7 +37,6 @@ from gateway.services.ports import (
     NewEntry,
     NewUpload,
     Photographs,
-    Registers,
 )
 from gateway.services.walk import reach
 
@@ -56,12 +54,12 @@ UNORDERED_KINDS = ("barrier.forced", "barrier.detached", "fire.on", "button.rais
 class LaneDesk:
     """All passes of one lane. Every public coroutine runs on the gateway's event loop."""
 
-    def __init__(self, place: Place, *, ledger: Ledger, registers: Registers, link: LaneLink, now: LaneNow,
-                 capture: VehicleCapture, photographs: Photographs, pack: Pack, clock: Clock, changes: Changes,
+    def __init__(self, place: Place, *, ledger: Ledger, link: LaneLink, now: LaneNow,
+                 capture: VehicleCapture, photographs: Photographs, book: PolicyBook, clock: Clock, changes: Changes,
                  conditions: Conditions, wake_relay: Callable[[], None]) -> None:  # fmt: skip
         self.place, self.now = place, now
-        self._ledger, self._registers, self._link = ledger, registers, link
-        self._capture, self._photographs, self._pack, self._clock = capture, photographs, pack, clock
+        self._ledger, self._link = ledger, link
+        self._capture, self._photographs, self._book, self._clock = capture, photographs, book, clock
         self._changes, self._conditions, self._wake_relay = changes, conditions, wake_relay
         self.orders = LaneOrders(place.lane, ledger=ledger, link=link, now=now, clock=clock)
         self._open: dict[str, Pass] = {p.pass_id: p for p in ledger.open_passes() if p.lane == place.lane}
@@ -194,8 +192,8 @@ class LaneDesk:
         reach("plate.read", pass_id)
         await self._until_clock_is_plausible()
         now_ms = self._clock.wall_ms()
-        facts = judging.facts_for(capture.identity, self.place.direction, self._registers, now_ms)
-        verdict = decide(facts, self._pack)
+        facts = self._book.facts(capture.identity, self.place.direction, now_ms)
+        verdict = self._book.judge(facts)
         photos = await self._write_photographs(p, capture)
         reach("photo.written", pass_id)
         async with self._lock:
@@ -275,7 +273,7 @@ class LaneDesk:
                 raise AnswerRefused("not_judged", "正在识别，请稍候", "still being read, wait a moment")
             now_ms = self._clock.wall_ms()
             answer = answering.answer_for(
-                p, self._registers, self._pack, decision=decision, reason=reason, by=by, plate_no=plate_no,
+                p, self._book, decision=decision, reason=reason, by=by, plate_no=plate_no,
                 plate_colour=plate_colour, vehicle=vehicle or {}, now_ms=now_ms,
             )  # fmt: skip
             p, actions = passing.step(p, Answered(answer))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +17,14 @@ import numpy as np
 
 from firmware.lane import contract
 from gateway.adapters.cameras import photo
+from gateway.adapters.policies.files import DEFAULT_PACK, load_pack
 from gateway.adapters.store.check import findings
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.ledger import SqliteLedger
+from gateway.adapters.store.policy import SqlitePolicies
 from gateway.adapters.store.queries import SqliteQueries
 from gateway.adapters.store.registers import SqliteRegisters
 from gateway.domain.plates import PlateRead
-from gateway.domain.policy_pack import pack_from
 from gateway.domain.times import LaneClock
 from gateway.services.capture import VehicleCapture
 from gateway.services.changes import Changes
@@ -32,6 +32,7 @@ from gateway.services.conditions import Conditions
 from gateway.services.lane_desk import LaneDesk
 from gateway.services.lane_view import LaneNow
 from gateway.services.passage_record import Place
+from gateway.services.policy_book import PolicyBook
 from gateway.services.ports import CameraHealth, Frame, LaneMessage
 
 LANE = "g1-b01"
@@ -47,9 +48,7 @@ VEHICLES = [
     },
     {"plate_no": "云DB4444", "plate_colour": "1", "vehicle_type": "Q11", "fuel_type": "B", "emission_stage": "4"},
 ]
-PACK = pack_from(
-    tomllib.loads((Path(__file__).parents[2] / "gateway/policies/default.toml").read_text(encoding="utf-8"))
-)
+PACK = load_pack(DEFAULT_PACK)
 OVER_LIMIT = [
     {
         "exceed_id": "E1",
@@ -261,8 +260,9 @@ class Gatehouse:
         self.changes, self.lane_clock = Changes(), LaneClock()
         self.conditions = Conditions(self.clock, self.changes)
         capture = VehicleCapture(self.cameras, self.plates, self.clock, budget_ms=3000, min_agreeing=3)
-        self.desk = LaneDesk(self.place, ledger=self.ledger, registers=self.registers, link=self.lane,
-                             now=LaneNow(LANE, self.clock, self.lane_clock), capture=capture, photographs=photo, pack=PACK,
+        book = PolicyBook(SqlitePolicies(self.file), self.registers, self.clock, enterprise_code="5303020007", site_packs=[PACK])
+        self.desk = LaneDesk(self.place, ledger=self.ledger, link=self.lane,
+                             now=LaneNow(LANE, self.clock, self.lane_clock), capture=capture, photographs=photo, book=book,
                              clock=self.clock, changes=self.changes, conditions=self.conditions, wake_relay=lambda: None)  # fmt: skip
 
     def _has_entry(self, command: dict[str, Any]) -> bool:

@@ -34,8 +34,12 @@ class SqliteRegisters:
         return row["reason"] if row else None
 
     def response_level(self) -> str:
-        row = self._one("select value from setting where name = 'response_level'")
-        return row["value"] if row else "0"
+        """The level that holds now: of the latest change whose time has come."""
+        row = self._one("select level from response_level where from_ms <= ? order by from_ms desc, id desc limit 1",
+                        int(time.time() * 1000))  # fmt: skip
+        if row is None:  # a ledger that was imported before levels had times
+            row = self._one("select value as level from setting where name = 'response_level'")
+        return row["level"] if row else "0"
 
     def _one(self, sql: str, *values: Any) -> sqlite3.Row | None:
         return self._file.read(lambda conn: conn.execute(sql, values).fetchone())
@@ -63,7 +67,9 @@ class SqliteRegisters:
             )
             conn.executemany("insert or replace into over_limit values (?,?,?,?,?)", listed)
             if level is not None:
-                conn.execute("insert or replace into setting values ('response_level', ?)", (level,))
+                conn.execute(
+                    "insert into response_level (level, from_ms, by, reason) values (?,?,'import','')", (level, now_ms)
+                )
 
         self._file.write(put)
         return {"vehicles": len(vehicles), "over_limit": len(listed)}
