@@ -189,7 +189,7 @@ async def main(slot):
         sys.exit(2)
     settle(parts)
     parts.note_boot()
-    parts.update = Update(parts)
+    update = parts.update = Update(parts)  # pyright: ignore[reportAttributeAccessIssue]
     parts.safety.start(parts.clock.now())
     parts.store()
     log(
@@ -200,11 +200,11 @@ async def main(slot):
     )
     health = Health()
     link = Link(parts.settings, files, parts, health, log)
-    parts.health, parts.link = health, link
+    parts.health, parts.link = health, link  # pyright: ignore[reportAttributeAccessIssue]
     place = health.add("tend", 5000, parts.clock.now())
     updating = health.add("update", 10000, parts.clock.now())
     tasks = [
-        asyncio.create_task(own("update", lambda: parts.update.run(lambda: health.beat(updating, parts.clock.now())))),
+        asyncio.create_task(own("update", lambda: update.run(lambda: health.beat(updating, parts.clock.now())))),
         asyncio.create_task(own("tend", lambda: tend(parts, health, place))),
         asyncio.create_task(own("link", link.run)),
     ]

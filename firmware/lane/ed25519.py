@@ -41,7 +41,7 @@ def _double(p):
 
 
 def _power(x, exponent):
-    """Yields None after each slice, then x ** exponent modulo P."""
+    """Slices; returns x ** exponent modulo P."""
     result = 1
     n = 0
     for i in range(254, -1, -1):
@@ -51,34 +51,28 @@ def _power(x, exponent):
         n += 1
         if n % (SLICE // 2) == 0:
             yield None
-    yield result
+    return result
 
 
 def _decompress(data):
-    """Yields None after each slice, then (x, y) of a point, or False when there is none."""
+    """Slices; returns (x, y) of a point, or None when there is none."""
     y = int.from_bytes(data, "little")
     sign = y >> 255
     y &= (1 << 255) - 1
     if y >= P:
-        yield False
-        return
+        return None
     u, v = (y * y - 1) % P, (D * y * y + 1) % P
     cube = v * v % P * v % P
-    root = None
-    for root in _power(cube * cube % P * v % P * u % P, (P - 5) // 8):
-        if root is None:
-            yield None
+    root = yield from _power(cube * cube % P * v % P * u % P, (P - 5) // 8)
     x = u * cube % P * root % P
     check = v * x * x % P
     if check == P - u and u:
         x = x * ROOT_M1 % P
     elif check != u:
-        yield False
-        return
+        return None
     if x == 0 and sign:
-        yield False
-        return
-    yield (P - x if x & 1 != sign else x, y)
+        return None
+    return (P - x if x & 1 != sign else x, y)
 
 
 def verify(public, signature, message):
@@ -90,17 +84,11 @@ def verify(public, signature, message):
     if s >= L:
         yield False
         return
-    found = None
-    for found in _decompress(public):
-        if found is None:
-            yield None
-    if not found:
+    found = yield from _decompress(public)
+    if found is None:
         yield False
         return
-    digest = None
-    for digest in sha512.steps(signature[:32] + public + message):
-        if digest is None:
-            yield None
+    digest = yield from sha512.steps(signature[:32] + public + message)
     k = int.from_bytes(digest, "little") % L
     # s B - k A, both together, one bit at a time
     minus_a = _point(P - found[0], found[1])
@@ -114,9 +102,6 @@ def verify(public, signature, message):
         if q is not None:
             r = _add(r, q)
             yield None
-    inverse = None
-    for inverse in _power(r[2], P - 2):
-        if inverse is None:
-            yield None
+    inverse = yield from _power(r[2], P - 2)
     x, y = r[0] * inverse % P, r[1] * inverse % P
     yield (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]

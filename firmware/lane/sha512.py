@@ -35,7 +35,7 @@ def _rotate(x, n):
 
 
 def steps(data):
-    """Yields None after each slice of work, then the digest: 64 bytes."""
+    """Slices of work; returns the digest, 64 bytes."""
     primes = _primes(80)
     state = []
     for p in primes[:8]:
@@ -62,4 +62,4 @@ def steps(data):
             if i % ROUNDS_PER_SLICE == ROUNDS_PER_SLICE - 1:
                 yield None
         state = [(x + y) & _MASK for x, y in zip(state, (a, b, c, d, e, f, g, h))]
-    yield b"".join([x.to_bytes(8, "big") for x in state])
+    return b"".join([x.to_bytes(8, "big") for x in state])
