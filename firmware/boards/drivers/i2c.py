@@ -4,13 +4,14 @@ An expander keeps its level when the processor resets, and a slave that was cut 
 is clocked free. A bus that times out is left alone for RETRY_MS, so that it cannot make the safety loop late.
 """
 
+import errno
 import time
 
 from machine import I2C, Pin
 
 RETRY_MS = 50
 TIMEOUT_US = 2000
-ETIMEDOUT = 110
+
 _TCA_INPUT = 0
 _TCA_OUTPUT = 1
 _TCA_CONFIG = 3
@@ -42,7 +43,7 @@ class Bus:
 
     def _failed(self, e):
         self.faults += 1
-        if e.args[0] == ETIMEDOUT or -e.args[0] == ETIMEDOUT:
+        if e.args[0] in (errno.ETIMEDOUT, -errno.ETIMEDOUT):
             self._down_at = time.ticks_ms()
         return False
 

@@ -1,193 +1,125 @@
-# ruff: noqa: UP031 (percent formats: MicroPython)
-"""The `machine` module of the simulated board: pins, serial port and watchdog at the end of one TCP line to the plant.
+"""The `machine` module of a simulated board: pins, I2C, serial ports, clock, watchdog, at the end of one TCP line to the plant.
 
-Runs only on MicroPython's unix port, put before the firmware on MICROPYPATH. Environment: LVZHA_PLANT=host:port,
-LVZHA_LANE=lane id. Lines, ASCII: lane -> plant `hello LANE`, `out PIN LEVEL`, `uart N HEX`, `wdt MS`; plant -> lane
-`in PIN LEVEL` (all inputs after hello, then each change). A lost line is a lost supply: the interpreter is killed.
-The socket is polled at most once a millisecond and without allocation while no line arrives.
+Runs only on MicroPython's unix port, put before the firmware on MICROPYPATH. The line, its environment and its faults: sim_line.py and
+sim_hardware.py. With LVZHA_BOARD unset this is the simulated board, whose pins are the plant's own; with a real board's name it has that
+board's pins, chips and limits, and refuses what the real one would refuse.
 """
 
 import _thread
-import os
-import socket
+import errno
 import sys
 import time
 
-PWRON_RESET = 1
-HARD_RESET = 2
-WDT_RESET = 3
-DEEPSLEEP_RESET = 4
-SOFT_RESET = 5
+import sim_line
+from sim_line import BOARD, HARD_RESET, LANE, SOFT_RESET, WDT_RESET
+from sim_line import DEEPSLEEP_RESET as DEEPSLEEP_RESET
+from sim_line import PWRON_RESET as PWRON_RESET
 
-_CAUSE_FILE = ".reset-cause"  # written by a dying board into its flash folder, read and removed at the next start
-_DIE = "echo %d > " + _CAUSE_FILE + "; kill -9 $PPID"
-_WATCHDOG_DIE = _DIE % WDT_RESET
-_POWER_DIE = _DIE % PWRON_RESET
+sim_line.connect()
+_cause = sim_line.take_cause()
+_pins = {}  # number -> Pin, for interrupts
 
+if BOARD == "sim":
+    _facts = None
+    _wiring = None
+else:
+    import sim_chips
+    from sim_wiring import wiring as _wiring
 
-def _take_cause():
-    try:
-        with open(_CAUSE_FILE) as f:
-            cause = int(f.read())
-        os.remove(_CAUSE_FILE)  # noqa: PTH107 (MicroPython has no pathlib)
-        return cause
-    except (OSError, ValueError):
-        return PWRON_RESET
+    _facts = _wiring.facts
+    sim_chips.power_up()
 
 
-_cause = _take_cause()
-_levels = {}  # pin number -> 0 or 1
-_pins = {}  # pin number -> Pin, for interrupts
-_sock = None
-_buffer = bytearray(512)
-_line = bytearray(64)
-_line_bytes = 0
-_polled = 0
+class _Implementation:
+    """sys.implementation, with the name of the machine that this board says it is."""
+
+    def __init__(self, real, name):
+        self._real = real
+        self._machine = name
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
 
 
-def _host_port():
-    host, _, port = (os.getenv("LVZHA_PLANT") or "").partition(":")
-    if not host or not port:
-        print("machine: LVZHA_PLANT is not set; allowed: host:port")
-        sys.exit(2)
-    return host, int(port)
+class _Sys:
+    def __init__(self, real, name):
+        self._real = real
+        self.implementation = _Implementation(real.implementation, name)
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
 
 
-def _connect():
-    """Join the plant and wait until its first inputs have arrived: before that this board has no supply."""
-    global _sock
-    host, port = _host_port()
-    address = socket.getaddrinfo(host, port)[0][-1]
-    deadline = time.ticks_add(time.ticks_ms(), 30000)
-    while _sock is None:
-        s = socket.socket()
-        try:
-            s.connect(address)
-            _sock = s
-        except OSError:
-            s.close()
-            if time.ticks_diff(deadline, time.ticks_ms()) < 0:
-                print("machine: no plant at LVZHA_PLANT=%s:%d for 30 s" % (host, port))
-                sys.exit(2)
-            time.sleep_ms(100)
-    _sock.setblocking(False)
-    _send("hello %s\n" % (os.getenv("LVZHA_LANE") or "lane"))
-    quiet = 0
-    while quiet < 30 or not _levels:
-        before = len(_levels)
-        time.sleep_ms(1)
-        _poll()
-        quiet = quiet + 1 if len(_levels) == before else 0
-        if time.ticks_diff(deadline, time.ticks_ms()) < 0:
-            print("machine: the plant sent no inputs for 30 s")
-            sys.exit(2)
+if _facts is not None:
+    sys.modules["sys"] = _Sys(sys, _facts["machine"])
 
 
-def _die(command):
-    os.system(command)
-    while True:  # killed meanwhile
-        time.sleep_ms(1000)
+def _on_input(plant_pin, level):
+    number = plant_pin
+    if _wiring is not None:
+        number = _wiring.place_of(plant_pin)
+        level = 0 if _wiring.is_closed(number) else 1
+    p = _pins.get(number)
+    if p is not None:
+        p._changed(level)
 
 
-def _send(text):
-    data = text.encode()
-    sent = 0
-    while sent < len(data):
-        try:
-            n = _sock.send(data[sent:] if sent else data)
-        except OSError as e:
-            if e.args[0] != 11:  # EAGAIN: the plant reads slowly
-                _die(_POWER_DIE)
-            n = None
-        if n:
-            sent += n
-        else:
-            time.sleep_ms(1)
-
-
-def _take_line():
-    # "in PIN LEVEL"; anything else is not for this board
-    if _line_bytes < 6 or _line[0] != 0x69 or _line[1] != 0x6E:
-        return
-    pin = 0
-    i = 3
-    while i < _line_bytes and 48 <= _line[i] <= 57:
-        pin = pin * 10 + _line[i] - 48
-        i += 1
-    if i + 1 >= _line_bytes:
-        return
-    level = _line[i + 1] - 48
-    if level != 0 and level != 1:
-        return
-    before = _levels.get(pin, 0)
-    _levels[pin] = level
-    p = _pins.get(pin)
-    if p is not None and p._handler is not None and level != before and p._trigger & (1 if level else 2):
-        p._handler(p)
-
-
-def _poll():
-    global _polled, _line_bytes
-    now = time.ticks_ms()
-    if now == _polled:
-        return
-    _polled = now
-    while True:
-        try:
-            n = _sock.readinto(_buffer)
-        except OSError as e:
-            if e.args[0] == 11:
-                return
-            n = 0
-        if n is None:
-            return
-        if n == 0:
-            _die(_POWER_DIE)
-        i = 0
-        while i < n:
-            c = _buffer[i]
-            if c == 10:
-                _take_line()
-                _line_bytes = 0
-            elif _line_bytes < 64:
-                _line[_line_bytes] = c
-                _line_bytes += 1
-            i += 1
-        if n < 512:
-            return
+sim_line.listeners.append(_on_input)
 
 
 class Pin:
     IN = 0
     OUT = 1
+    OPEN_DRAIN = 2
     PULL_UP = 1
     PULL_DOWN = 2
     IRQ_RISING = 1
     IRQ_FALLING = 2
 
-    def __init__(self, number, mode=IN, pull=None, value=None):
+    def __init__(self, number, mode=None, pull=None, value=None):
+        if _facts is not None and not 0 <= number < _facts["pins"]:
+            raise ValueError("invalid pin")
+        if _facts is not None and mode in (Pin.OUT, Pin.OPEN_DRAIN) and number >= _facts["inputs_only"]:
+            raise ValueError("pin can only be input")
+        before = _pins.get(number)
         self.number = number
-        self.mode = mode
+        self.mode = mode if mode is not None else before.mode if before else Pin.IN
+        self.pull = pull
         self._handler = None
         self._trigger = 0
-        self._level = 0
-        self._low = "out %d 0\n" % number
-        self._high = "out %d 1\n" % number
+        self._level = before._level if before else 0
+        self._lines = sim_line.out_lines(number) if _facts is None else None
+        self._is_bus = _facts is not None and _facts["i2c"] is not None and number in _facts["i2c"]
         _pins[number] = self
-        if mode == Pin.OUT:
+        if mode == Pin.OUT or (mode == Pin.OPEN_DRAIN and value is not None):
             self._level = 1 if value else 0
-            _send(self._high if value else self._low)
+            self._drive()
+
+    def _drive(self):
+        if self._is_bus:
+            _clock_bus(self.number, self._level)
+        elif _wiring is not None:
+            _wiring.drive(self.number, self._level)
+        else:
+            sim_line.send(self._lines[self._level])
 
     def value(self, level=None):
         if level is None:
+            if self._is_bus:
+                return _bus_level(self.number)
             if self.mode == Pin.OUT:
                 return self._level
-            _poll()
-            return _levels.get(self.number, 0)
+            sim_line.poll()
+            if _wiring is None:
+                return sim_line.levels.get(self.number, 0)
+            if _wiring.is_closed(self.number):
+                return 0
+            return 0 if self.pull == Pin.PULL_DOWN and not _wiring.has_input(self.number) else 1
         level = 1 if level else 0
         if level != self._level:
             self._level = level
-            _send(self._high if level else self._low)
+            self._drive()
+        return None
 
     __call__ = value
 
@@ -202,21 +134,171 @@ class Pin:
         self._trigger = trigger
         self._handler = handler
 
+    def _changed(self, level):
+        if self._handler is not None and self._trigger & (1 if level else 2):
+            self._handler(self)
+
+
+# ---- I2C -------------------------------------------------------------------------------------------------------------
+
+_clocks = 0
+
+
+def _is_held():
+    return "i2c.stuck" in sim_line.faults or "i2c.dead" in sim_line.faults
+
+
+def _bus_level(number):
+    sim_line.poll()
+    return 0 if number == _facts["i2c"][0] and _is_held() else 1
+
+
+def _clock_bus(number, level):
+    """Nine clocks free a slave that stands in the middle of a byte."""
+    global _clocks
+    if number == _facts["i2c"][1] and level:
+        _clocks += 1
+        if _clocks >= 9:
+            _clocks = 0
+            sim_line.faults.discard("i2c.stuck")
+
+
+class I2C:
+    def __init__(self, id, *, scl, sda, freq=400000, timeout=10000):
+        if _facts is None or _facts["i2c"] is None:
+            self._chips = {}
+        else:
+            self._chips = sim_chips.chips if (sda.number, scl.number) == _facts["i2c"] else {}
+        self._timeout_us = timeout
+        self._nacks = [(address, "i2c.nack." + hex(address), "i2c.forget." + hex(address)) for address in self._chips]
+        self._register = bytearray(1)
+        self._pair = bytearray(2)
+
+    def _chip(self, address):
+        sim_line.poll()
+        faults = sim_line.faults
+        if faults:
+            if _is_held():
+                time.sleep_us(self._timeout_us)
+                raise OSError(errno.ETIMEDOUT)
+            for known, nack, forget in self._nacks:
+                if known == address and forget in faults:
+                    faults.discard(forget)
+                    self._chips[address].forget()
+                if known == address and nack in faults:
+                    raise OSError(errno.ENODEV)
+        chip = self._chips.get(address)
+        if chip is None:
+            raise OSError(errno.ENODEV)
+        return chip
+
+    def scan(self):
+        return [address for address in sorted(self._chips) if self._answers(address)]
+
+    def _answers(self, address):
+        try:
+            self._chip(address)
+            return True
+        except OSError:
+            return False
+
+    def readfrom_into(self, address, buffer, stop=True):
+        self._chip(address).read(buffer)
+
+    def writeto(self, address, data, stop=True):
+        self._chip(address).write(data)
+        return len(data)
+
+    def readfrom_mem_into(self, address, register, buffer):
+        chip = self._chip(address)
+        self._register[0] = register
+        chip.write(self._register)
+        chip.read(buffer)
+
+    def writeto_mem(self, address, register, data):
+        chip = self._chip(address)
+        if len(data) == 1:
+            self._pair[0], self._pair[1] = register, data[0]
+            chip.write(self._pair)
+        else:
+            chip.write(bytes((register,)) + bytes(data))
+
+
+class SPI:
+    def __init__(self, id, baudrate=1000000, *, sck=None, mosi=None, miso=None):
+        self.pins = (sck.number, mosi.number, miso.number) if sck else ()
+
+
+# ---- serial ------------------------------------------------------------------------------------------------------------
+
 
 class UART:
-    def __init__(self, number, baudrate=9600, **_settings):
-        self.number = number
-        self.baudrate = baudrate
+    """Bytes for the I/O module go to its twin, all others to the plant: the signboard."""
+
+    def __init__(self, number, baudrate=9600, *, tx=None, rx=None, txbuf=256, rxbuf=256, **_settings):
+        self._number = number
+        self._byte_us = 10000000 // baudrate
+        self._module = None
+        if _facts is not None:
+            if (number, tx.number, rx.number) != _facts["rs485"]:
+                raise ValueError("UART(%d): nothing is wired to these pins of this board" % number)  # noqa: UP031
+            self._number = _wiring.sign_uart
+            self._module = sim_chips.module
 
     def write(self, data):
-        _send("uart %d %s\n" % (self.number, bytes(data).hex()))
+        if self._module is not None and self._module.is_mine(data):
+            self._module.take(data, self._byte_us)
+        else:
+            sim_line.send(("uart %d %s\n" % (self._number, bytes(data).hex())).encode())  # noqa: UP031
         return len(data)
 
     def any(self):
-        return 0
+        return 0 if self._module is None else self._module.waiting()
+
+    def readinto(self, buffer, _n=None):
+        return self._module.give(buffer) if self._module is not None and self._module.waiting() else None
 
     def read(self, _n=-1):
         return None
+
+
+# ---- clock, analog -------------------------------------------------------------------------------------------------------
+
+
+class RTC:
+    """Keeps what it was told; the host's clock is not touched."""
+
+    told = None
+
+    def datetime(self, fields=None):
+        if fields is None:
+            return RTC.told
+        RTC.told = fields
+        return None
+
+
+class ADC:
+    ATTN_11DB = 3
+    CORE_TEMP = 4
+
+    def __init__(self, pin):
+        self._number = pin if type(pin) is int else pin.number
+
+    def atten(self, _attenuation):
+        pass
+
+    def read_u16(self):
+        sim_line.poll()
+        return sim_line.analog.get(self._number, _facts["analog"].get(self._number, 0) if _facts else 0)
+
+
+# ---- watchdog, reset -----------------------------------------------------------------------------------------------------
+
+
+def _reset(cause):
+    if _facts is not None:
+        sim_chips.keep()
+    sim_line.die(sim_line.death(cause))
 
 
 class WDT:
@@ -225,24 +307,26 @@ class WDT:
     _fed = 0
 
     def __init__(self, id=0, timeout=5000):
+        if _facts is not None and _facts["port"] == "rp2" and timeout > 8388:
+            raise ValueError("timeout exceeds 8388")
         self._timeout = timeout
         WDT._fed = time.ticks_ms()
-        _send("wdt %d\n" % timeout)
+        sim_line.send(("wdt %d\n" % timeout).encode())  # noqa: UP031
         _thread.start_new_thread(self._watch, ())
 
     def _watch(self):
         while True:
             time.sleep_ms(20)
             if time.ticks_diff(time.ticks_ms(), WDT._fed) > self._timeout:
-                os.system(_WATCHDOG_DIE)
+                _reset(WDT_RESET)
 
     def feed(self):
         WDT._fed = time.ticks_ms()
 
 
 def reset():
-    """Restart the board: dies at once; whoever supplies it starts it again."""
-    _die(_DIE % SOFT_RESET)
+    """Restart the board: dies at once; whoever supplies it starts it again. Each port reports its own cause for it."""
+    _reset({None: SOFT_RESET, "rp2": WDT_RESET}.get(_facts and _facts["port"], HARD_RESET))
 
 
 def reset_cause():
@@ -250,7 +334,10 @@ def reset_cause():
 
 
 def unique_id():
-    return (os.getenv("LVZHA_LANE") or "lane").encode()
+    if _facts is None:
+        return LANE.encode()
+    return (LANE.encode() + b"\0" * 8)[: 8 if _facts["port"] == "rp2" else 6]
 
 
-_connect()
+if _facts is not None and _facts["port"] == "rp2":
+    del HARD_RESET, SOFT_RESET, DEEPSLEEP_RESET  # this port knows two causes only
