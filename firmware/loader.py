@@ -123,8 +123,9 @@ def begin():
         _is_service = True
         slot = read_slot()
     else:
-        if _machine() is not None:
-            _machine().WDT(timeout=WATCHDOG_MS)
+        machine = _machine()
+        if machine is not None:
+            machine.WDT(timeout=WATCHDOG_MS)
         slot = choose()
     _safe_outputs()
 
@@ -138,6 +139,7 @@ def run():
         import app
     except Exception as e:
         _import_failed(e)
+        return
     try:
         app.run(slot)
     except Exception as e:
@@ -154,9 +156,10 @@ def _import_failed(e):
 
 
 def _restart(e):
-    if slot == "none" or _machine() is None:
+    machine = _machine()
+    if slot == "none" or machine is None:
         raise e
     print("boot: the lane ended slot=" + slot)
     sys.print_exception(e)
     time.sleep_ms(1000)  # no busy loop of restarts
-    _machine().reset()
+    machine.reset()

@@ -117,11 +117,11 @@ class Receiver:
         self.offset = 0  # bytes of the image that are on flash
         self.version = None
         self._manifest = b""
-        self._files = None
+        self._files = ()  # (path, bytes, sha256), once the manifest is here
         self._at = 0  # file being received
         self._left = 0
         self._file = None
-        self._hash = None
+        self._hash = hashlib.sha256()
 
     def resume(self):
         """Slices; then `offset` says where the image goes on: what an earlier attempt left whole is kept."""
@@ -150,11 +150,11 @@ class Receiver:
         return bytes(hashlib.sha256(data).digest()).hex()
 
     def is_complete(self):
-        return self._files is not None and self._at == len(self._files)
+        return len(self._files) > 0 and self._at == len(self._files)
 
     def feed(self, data):
         """Slices; takes the bytes at `offset`. Raises Refused, or OSError when the flash refuses."""
-        if self._files is None:
+        if not self._files:
             self._manifest += data
             end = self._manifest.find(b"\n\n")
             if end < 0:
@@ -180,7 +180,7 @@ class Receiver:
             if self.is_complete():
                 raise Refused("size")
             piece = view[: self._left]
-            self._file.write(piece)
+            self._file.write(piece)  # pyright: ignore[reportOptionalMemberAccess]
             self._hash.update(piece)
             self._left -= len(piece)
             self.offset += len(piece)
@@ -248,8 +248,8 @@ class Receiver:
             self._end_file()
 
     def _end_file(self):
-        self._file.close()
-        self._file = None
+        file, self._file = self._file, None
+        file.close()  # pyright: ignore[reportOptionalMemberAccess]
         if bytes(self._hash.digest()).hex() != self._files[self._at][2]:
             raise Refused("hash")
         self._at += 1

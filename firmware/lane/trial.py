@@ -28,7 +28,7 @@ class Trial:
         self._began = self._steady_from = now
         self._late = 0
         self._has_heard = False
-        self._trial = None
+        self._trial = {}  # empty: nothing to prove
         self.is_rollback_wanted = False
         try:
             with open("trial") as f:
@@ -50,11 +50,11 @@ class Trial:
 
     def is_running(self):
         """True while the running image has not been confirmed: the other slot must stay as it is."""
-        return self._trial is not None
+        return bool(self._trial)
 
     def step(self, now, has_gateway, late_steps, crossings):
         """has_gateway: heard now. late_steps: steps of the safety loop over the deadline, crossings: completed, both since boot."""
-        if self._trial is None or self.is_rollback_wanted:
+        if not self._trial or self.is_rollback_wanted:
             return
         if late_steps != self._late:
             self._late = late_steps
@@ -76,6 +76,6 @@ class Trial:
         self.is_rollback_wanted = True
 
     def _end(self, kind, state, reason):
-        trial, self._trial = self._trial, None
+        trial, self._trial = self._trial, {}
         self._tell(kind, state, trial.get("id"), trial.get("version") or "?", reason)
         os.remove("trial")

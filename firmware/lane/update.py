@@ -30,7 +30,7 @@ class Update:
         self._chunk = None
         self._heard_at = 0
         self._is_commit = self._is_abort = self._is_paused = False
-        self._beat = None
+        self._beat = lambda: None
         self.trial = Trial(parts.slot, self._now(), self._tell)
 
     # ---- what the gateway says; called by the link's reader, takes no time ----
