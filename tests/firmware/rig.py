@@ -98,6 +98,11 @@ class Plant:
                 self._conn.close()
                 self._conn = None
 
+    def tell(self, line: str) -> None:
+        """A line to the board's twin: `fault WORD`, `heal WORD`, `adc PIN VALUE`; see tools/simulator/interpreter/sim_hardware.py."""
+        with self._lock:
+            self._send(line + "\n")
+
     def _send(self, text: str) -> None:
         if self._conn:
             try:
@@ -137,8 +142,8 @@ class Plant:
     def _out(self, role: str, level: int) -> None:
         self.outputs[role] = level
         self.history.append((time.monotonic(), role, level))
-        if role == "beam_test":
-            self.set("beam", level)
+        if role.endswith("_test"):
+            self.set(role.removesuffix("_test"), level)
 
     def _limits(self) -> None:
         for role, level in (("limit_open", self.position >= 1.0), ("limit_closed", self.position <= 0.0)):
@@ -189,7 +194,8 @@ class Broker:
 class Gateway:
     """Speaks for the gateway: time, acknowledgements when asked for, commands; keeps what the lane says."""
 
-    def __init__(self, keys: SiteKeys, port: int, is_acking: bool = True) -> None:
+    def __init__(self, keys: SiteKeys, port: int, is_acking: bool = True, lane: str = LANE) -> None:
+        self._lane = lane
         self.is_acking = is_acking
         self.events: list[dict] = []
         self.results: list[dict] = []
@@ -200,7 +206,7 @@ class Gateway:
         self.raw: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self.clock: tuple[float, int] | None = None
         self._n = 0
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="gateway/test", clean_session=True)
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="gateway/test-" + lane, clean_session=True)
         self._client.tls_set(
             str(keys.ca_crt), str(keys.folder / "gateway.crt"), str(keys.folder / "gateway.key"), ssl.CERT_REQUIRED
         )
@@ -216,7 +222,7 @@ class Gateway:
 
     def _on_connect(self, client, _userdata, _flags, _code, _properties) -> None:
         for name in contract.LANE_WRITES:
-            client.subscribe(contract.topic(SITE, LANE, name), 1)
+            client.subscribe(contract.topic(SITE, self._lane, name), 1)
 
     def _speak(self) -> None:
         while self._is_speaking:
@@ -274,7 +280,7 @@ class Gateway:
     def ack(self, boot: str, seq: int) -> None:
         # Called from the client's own thread, so it must not wait for the broker.
         payload = contract.encode_event_ack({"boot": boot, "seq": seq})
-        self._client.publish(contract.topic(SITE, LANE, "event/ack"), payload, 1)
+        self._client.publish(contract.topic(SITE, self._lane, "event/ack"), payload, 1)
 
     def _ack_whole(self, boot: str) -> None:
         """Acknowledges up to the first event of this boot that is missing, as a gateway must."""
@@ -284,7 +290,7 @@ class Gateway:
             self.ack(boot, last)
 
     def publish(self, name: str, payload: bytes, retain: bool = False) -> None:
-        self._client.publish(contract.topic(SITE, LANE, name), payload, 1, retain).wait_for_publish(5)
+        self._client.publish(contract.topic(SITE, self._lane, name), payload, 1, retain).wait_for_publish(5)
 
     def new_id(self) -> str:
         self._n += 1
@@ -325,7 +331,19 @@ class LaneBoard:
     """The real interpreter on the simulated board, in a flash folder of its own."""
 
     def __init__(
-        self, folder: Path, keys: SiteKeys, plant: Plant, broker_port: int, lane: str = LANE, **settings
+        self,
+        folder: Path,
+        keys: SiteKeys,
+        plant: Plant,
+        broker_port: int,
+        lane: str = LANE,
+        *,
+        hardware: str | None = None,  # board that the hardware is; the one of the settings
+        faults: str = "",
+        heap: str = "512k",
+        program: Path = ROOT / "firmware/main.py",
+        firmware: Path = ROOT / "firmware",
+        **settings,
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -344,9 +362,14 @@ class LaneBoard:
             "sntp_host": "127.0.0.1",
             "sntp_port": 9,
             "keepalive_s": 5,
+            "lane_class": "III",
+            "means": ["drive_force", "beam"],
+            "force_test": time.strftime("%Y-%m-%d"),
             "commissioned": "00" * 32,
         } | settings
         (folder / "config.json").write_text(json.dumps(config), "utf-8")
+        self._own = {"LVZHA_BOARD": hardware or config["board"], "LVZHA_FAULTS": faults}
+        self._heap, self._program, self._firmware = heap, program, firmware
         self._plant = plant
         self._lane = lane
         self.process: subprocess.Popen[bytes] | None = None
@@ -357,11 +380,12 @@ class LaneBoard:
             os.environ,
             LVZHA_PLANT=f"127.0.0.1:{self._plant.port}",
             LVZHA_LANE=self._lane,
-            MICROPYPATH=f"{ROOT / 'tools/simulator/interpreter'}:{ROOT / 'firmware'}:.frozen",
+            MICROPYPATH=f"{ROOT / 'tools/simulator/interpreter'}:{self._firmware}:.frozen",
+            **self._own,
         )
         with open(self.folder / "console.log", "ab") as log:
             self.process = subprocess.Popen(
-                [str(BIN / "micropython"), "-X", "heapsize=512k", str(ROOT / "firmware/main.py")],
+                [str(BIN / "micropython"), "-X", f"heapsize={self._heap}", str(self._program)],
                 cwd=self.folder,
                 env=env,
                 stdout=log,
