@@ -6,6 +6,7 @@ Commanded motion is `motion` (1 up, -1 down, 0 none); the outputs follow from it
 
 from lane import interlock
 from lane.closing import GO, CloseWish
+from lane.config import has_means
 from lane.inputs import DETACHED, FIRE, HOLD_TO_RUN, LIMIT_CLOSED, LIMIT_OPEN
 from lane.outcomes import Owed
 from lane.ring import NO_PASS
@@ -13,8 +14,7 @@ from lane.ticks import diff
 
 UP = 1
 DOWN = -1
-CONFLICT_MS = 100  # both limits for this long: FAULT
-CONTACT_PULSE_MS = 500  # drive kind `contact`: length of a press on the drive's OPEN or CLOSE
+CONFLICT_MS = 60  # both limits for this long: FAULT, within 100 ms with their own filter
 
 
 class Barrier:
@@ -25,13 +25,15 @@ class Barrier:
         self._smash = smash
         self._ring = ring
         self._owed = Owed(outcomes)
-        self._wish = CloseWish(inputs, smash)
+        self._wish = CloseWish(smash)
         self._rest = rest
         self._is_contact = settings["drive"] == "contact"
+        self._has_stop = self._is_contact and "stop" not in settings["absent_outputs"]
+        self.has_means = has_means(settings)
         self.apply(settings)
         self.mode = "automatic"
         self.state = "unknown"
-        self.motion = self.out_open = self.out_close = 0
+        self.motion = self.out_open = self.out_close = self.out_stop = 0
         self.fault, self.fault_at = None, 0
         self.is_held = self.is_fire = False
         self.is_forced = False  # set when something else moved the arm; the safety loop takes it
@@ -41,14 +43,18 @@ class Barrier:
         self._want = 0  # direction asked for; becomes motion after the dead time
         self._last = 0  # direction of the last motion
         self._dead = self._is_ending = False  # dead time of the last motion is running; its output has yet to fall
-        self._started = self._ended = 0
+        self._started = self._ended = self._stop_at = 0
+        self._least_ms = 0  # this motion may not end at a limit before
         self._hold_to_run = False
         self._both_since, self._is_both = 0, False
 
     def apply(self, settings):
         """Take new times; at rest only."""
         self._dead_ms = 0 if self._is_contact else settings["dead_time_ms"]
+        # after a turn the limit behind the arm is still believed for a while, and a contact must have been pressed
+        self._turn_ms = max(settings["input_clear_ms"] + 20, settings["pulse_ms"] if self._is_contact else 0)
         self._travel_ms = settings["travel_limit_ms"]
+        self._pulse_ms = settings["pulse_ms"]
         self._wish.clear_ms = settings["clear_ms"]
 
     def start(self, now):
@@ -63,7 +69,7 @@ class Barrier:
     # ---- requests ----
 
     def request_open(self, now, cause, command=None):
-        is_up = self._in.on[LIMIT_OPEN] and not self._in.on[LIMIT_CLOSED]
+        is_up = self._is_at(LIMIT_OPEN, LIMIT_CLOSED)
         reason = interlock.may_open(self._in.on[DETACHED], self._is_both and cause != "fire")
         if reason is not None:
             return reason
@@ -82,6 +88,7 @@ class Barrier:
             self._take_open(command)
             self._ring.put("barrier.opening", now, self.pass_seq, cause, command)
             self._rest.store()
+            self._least_ms = 0
             self.state = "opening"
             self._want = UP
         return None
@@ -103,7 +110,7 @@ class Barrier:
             return None if stays else "moving"
         if not self.is_at_rest() and not stays:
             return "moving"
-        reason = self._may_close(True, False)
+        reason = self._may_close(True, False, True)
         if reason is not None and not (stays and reason in ("not_clear", "input.unhealthy", "input.untested")):
             return reason
         self._drop_close("superseded")
@@ -121,18 +128,15 @@ class Barrier:
             return None
         if self.is_fire:
             return "fire"
-        if self._is_contact:
-            if self.motion == UP or self._want == UP:
-                return "unsupported"  # a momentary contact cannot stop what rises
+        if self._is_contact and not self._has_stop and self.motion == UP:
+            return "unsupported"  # without a STOP contact nothing can stop what rises
+        if self._cease(now):
+            self._owed.owe(command, "stopped")
+            self.state = "stopped"
+            self._owed.pay("done", None)
+        else:
             self._owed.owe(command, "open")
-            self._turn_up(now)
-            self._ring.put("barrier.stopped", now, self.pass_seq, cause, command)
-            return None
-        self._owed.owe(command, "stopped")
-        self._halt(now)
-        self.state = "stopped"
         self._ring.put("barrier.stopped", now, self.pass_seq, cause, command)
-        self._owed.pay("done", None)
         return None
 
     def hold(self, now, cause, command=None):
@@ -184,7 +188,7 @@ class Barrier:
         self._watch_limits(now)
         if inputs.rose[DETACHED]:
             self._ring.put("barrier.detached", now, self.pass_seq, self.state)
-            self._halt(now)
+            self._cease(now)
             self._set_fault(now, "arm_detached", "barrier")
             self._owed.pay("failed", "detached")
             self.is_forced = True
@@ -196,9 +200,11 @@ class Barrier:
             self._step_up(now)
         else:
             self._step_rest(now)
-        pressed = not self._is_contact or diff(now, self._started) < CONTACT_PULSE_MS
+        pressed = not self._is_contact or diff(now, self._started) < self._pulse_ms
         self.out_open = 1 if self.motion == UP and pressed else 0
         self.out_close = 1 if self.motion == DOWN and pressed else 0
+        if self.out_stop and (self.motion or diff(now, self._stop_at) >= self._pulse_ms):
+            self.out_stop = 0
 
     def _start_motion(self, now):
         """A wanted motion begins here, before this step's inputs are judged: what was stored meanwhile took time."""
@@ -215,7 +221,7 @@ class Barrier:
         if self._in.on[LIMIT_OPEN] and self._in.on[LIMIT_CLOSED]:
             if diff(now, self._both_since) >= CONFLICT_MS and not self._is_both:
                 self._is_both = True
-                self._halt(now)
+                self._cease(now)
                 self._set_fault(now, "limits_conflict", "barrier")
                 self._owed.pay("failed", "fault")
         else:
@@ -235,8 +241,8 @@ class Barrier:
         if self._hold_to_run and not held:
             self._hold_to_run = False
             if self.motion == DOWN or self._want == DOWN:
-                self._halt(now)
-                self.state = "stopped"
+                if self._cease(now):
+                    self.state = "stopped"
                 self._ring.put("barrier.stopped", now, self.pass_seq, "hold_to_run")
         elif self._in.rose[HOLD_TO_RUN] and self.is_at_rest() and self.state in ("open", "stopped"):
             if self.mode != "automatic" and self._may_close(False, True) is None:
@@ -245,14 +251,13 @@ class Barrier:
                 self._begin_down(now, "hold_to_run", None)
 
     def _step_down(self, now):
-        inputs = self._in
         if not self._hold_to_run and self._smash.is_blocked():
             self._reverse(now, self._smash.blocked_by(), True)
             return
         reason = self._may_close(False, self._hold_to_run)
         if reason is not None:
             self._reverse(now, "fire" if reason == "fire" else "fault", False)
-        elif inputs.on[LIMIT_CLOSED] and not inputs.on[LIMIT_OPEN]:
+        elif self._is_at(LIMIT_CLOSED, LIMIT_OPEN):
             travel = diff(now, self._started) if self.motion else 0
             self._halt(now)
             self.state = "closed"
@@ -267,20 +272,23 @@ class Barrier:
             self._time_out(now, "down")
 
     def _step_up(self, now):
-        inputs = self._in
-        if inputs.on[LIMIT_OPEN] and not inputs.on[LIMIT_CLOSED]:
-            travel = diff(now, self._started) if self.motion else 0
+        travel = diff(now, self._started)
+        if self.motion and travel >= self._least_ms and self._is_at(LIMIT_OPEN, LIMIT_CLOSED):
             self._halt(now)
             self.state = "held_open" if self.is_held else "fault" if self.fault else "open"
             self._ring.put("barrier.open", now, self.pass_seq, travel)
             self._owed.pay("done", None)
-        elif self.motion and diff(now, self._started) >= self._travel_ms:
+        elif self.motion and travel >= self._travel_ms:
             self._time_out(now, "up")
+
+    def _is_at(self, limit, other):
+        """True at a limit: believed, read at this moment, and not contradicted."""
+        inputs = self._in
+        return inputs.on[limit] and inputs.level[limit] and not inputs.on[other]
 
     def _step_rest(self, now):
         inputs = self._in
-        is_open = inputs.on[LIMIT_OPEN] and not inputs.on[LIMIT_CLOSED]
-        is_closed = inputs.on[LIMIT_CLOSED] and not inputs.on[LIMIT_OPEN]
+        is_open, is_closed = self._is_at(LIMIT_OPEN, LIMIT_CLOSED), self._is_at(LIMIT_CLOSED, LIMIT_OPEN)
         is_up = self.state == "open" or self.state == "held_open"
         if (self.state == "closed" and not inputs.on[LIMIT_CLOSED]) or (is_up and not inputs.on[LIMIT_OPEN]):
             self._ring.put("barrier.forced", now, self.pass_seq, self.state)
@@ -302,7 +310,7 @@ class Barrier:
             self._drop_close("superseded")
             return
         reason = self._may_close(False, False)
-        if reason in ("fault", "fire", "held_open", "state.unknown") or self.mode == "maintenance":
+        if reason in ("fault", "fire", "held_open", "state.unknown", "means.missing") or self.mode == "maintenance":
             self._drop_close("fault" if self.fault else "superseded")
             return
         answer = self._wish.step(now)
@@ -314,13 +322,13 @@ class Barrier:
         elif answer is not None:
             self._drop_close(answer)
 
-    def _may_close(self, is_any_test, is_hold_to_run):
+    def _may_close(self, is_any_test, is_hold_to_run, is_retest=False):
         is_fault = self.fault is not None or self._in.on[DETACHED] or self._is_both
         smash = self._smash
         is_tested = is_any_test or smash.is_tested()
         return interlock.may_close(
-            self.state, is_fault, self.is_fire, self.is_held, smash.is_blocked(), smash.is_unhealthy(), is_tested,
-            is_hold_to_run, self.mode
+            self.state, is_fault, self.is_fire, self.is_held, self.has_means, smash.is_blocked(),
+            smash.is_unhealthy(is_retest), is_tested, is_hold_to_run, self.mode
         )  # fmt: skip
 
     def _begin_down(self, now, cause, command):
@@ -351,8 +359,21 @@ class Barrier:
         self._hold_to_run = False
         self.state = "reversing"
         self._want = UP
+        self._least_ms = self._turn_ms
+
+    def _cease(self, now):
+        """End a motion short of its limit. False: the drive has no STOP contact, OPEN ends the closing motion instead."""
+        if self._is_contact and not self._has_stop and self.motion == DOWN:
+            self._turn_up(now)
+            return False
+        if self._has_stop and self.motion:
+            self.out_stop = 1
+            self._stop_at = now
+        self._halt(now)
+        return True
 
     def _halt(self, now):
+        """No motion is commanded any more: its limit is reached, another one follows, or the drive was stopped."""
         if self.motion:
             self._last = self.motion
             self._ended = now
@@ -364,7 +385,7 @@ class Barrier:
 
     def _time_out(self, now, direction):
         travel = diff(now, self._started)
-        self._halt(now)
+        self._cease(now)
         self._hold_to_run = False
         self._ring.put("barrier.timeout", now, self.pass_seq, direction, travel)
         self._set_fault(now, "travel_timeout", "barrier")

@@ -1,22 +1,21 @@
-"""The wish to close: kept until the lane is provably clear and its beam has just been tested, or given up. No allocation.
+"""The wish to close: kept until the lane is provably clear and its sensors have just been tested, or given up. No allocation.
 
 A close after a crossing stays wished for; one that a person or the gateway asked for is a single attempt.
 """
 
 from lane.antismash import BLOCKED, FAILED, PASSED
-from lane.inputs import BEAM
 from lane.ticks import add, diff
 
 RETEST_MS = 5000  # after a failed self-test, while a close is wanted
-ONE_SHOT_MS = 3000  # a requested close waits this long for the clear rule, then it has failed
+ONE_SHOT_MS = 3000  # a requested close waits at least this long for the clear rule and the test, then it has failed
+SPARE_MS = 500
 
 WAIT = None
 GO = "go"
 
 
 class CloseWish:
-    def __init__(self, inputs, smash):
-        self._in = inputs
+    def __init__(self, smash):
         self._smash = smash
         self.clear_ms = 1500
         self.cause = None  # None: no close is wanted
@@ -40,7 +39,8 @@ class CloseWish:
     def step(self, now):
         """WAIT, GO (clear for clear_ms, and the test has passed), or the contract reason for which it is given up."""
         smash = self._smash
-        if not self.stays and diff(now, self._since) > ONE_SHOT_MS:
+        longest_ms = max(ONE_SHOT_MS, self.clear_ms + smash.longest_ms() + SPARE_MS)
+        if not self.stays and diff(now, self._since) > longest_ms:
             return "not_clear" if smash.is_blocked() else "input.untested"
         if smash.is_blocked() or smash.clear_for_ms(now) < self.clear_ms:
             smash.forget()
@@ -57,6 +57,5 @@ class CloseWish:
         if self._is_waiting and diff(now, self._retest_at) < 0:
             return WAIT
         self._is_waiting = False
-        if self._in.present[BEAM]:
-            smash.begin(now)
+        smash.begin(now)
         return WAIT

@@ -88,7 +88,7 @@ class Commands:
         safety, now = self._safety, self._clock.now()
         op, args, command, by = message["op"], message["args"], message["id"], message["by"]
         if op == "raise":
-            return safety.raise_arm(now, command, contract.decider(by))
+            return safety.raise_arm(now, command, contract.decider(by), "command", args.get("gap_mm", 0))
         if op == "lower":
             return safety.lower_arm(now, command)
         if op == "stop":

@@ -5,9 +5,11 @@
 
 import json
 
-from lane.contract import OUTPUTS, ROLES, ContractError, split_lane_id
+from lane.contract import MEANS, OUTPUTS, PRESENCE, ROLES, ContractError, split_lane_id
 
 REQUIRED = ("required",)
+# Travel classes of GB/T 24973-2010 and the upper end of each, up and down together, in ms; O and S by their own words.
+TRAVEL_CLASSES = {"F": 1400, "O": 4000, "S": 5000}
 
 # key: (kind, default, lowest or choices or shortest, highest or longest, what it is)
 KEYS = {
@@ -41,16 +43,50 @@ KEYS = {
         None,
         "output roles this lane does not have",
     ),
-    "travel_limit_ms": ("int", 4500, 500, 20000, "longest commanded motion: the drive's class limit + 50 %"),
+    "lane_class": (
+        "choice",
+        REQUIRED,
+        ("I", "II", "III", "IV"),
+        None,
+        "use class of UL 325; a plant gate is III, a guarded one IV",
+    ),
+    "means": (
+        "roles",
+        REQUIRED,
+        tuple(sorted(MEANS)),
+        None,
+        "means against entrapment; two of different types, else hold-to-run only",
+    ),
+    "travel_class": ("choice", "O", ("F", "O", "S"), None, "travel class of the drive after GB/T 24973"),
+    "travel_limit_ms": ("int", 4500, 500, 7500, "longest commanded motion; at most the class limit + 50 %"),
+    "pulse_ms": ("int", 500, 300, 800, "length of a press on OPEN, CLOSE or STOP (drive `contact`)"),
     "dead_time_ms": ("int", 200, 100, 300, "pause before a change of direction (drive `direct`)"),
     "clear_ms": ("int", 1500, 1500, 10000, "beam clear without break before the arm closes"),
-    "self_test_ms": ("int", 300, 20, 1000, "time in which the beam must follow its test line"),
+    "self_test_ms": ("int", 300, 20, 3000, "time in which a sensor must follow its test line, each way"),
+    "beam_to_exit_end_mm": ("int", 4000, 0, 30000, "from the beam to the far end of the exit loop"),
+    "speed_low_kmh": ("int", 2, 1, 25, "the slowest rig for which the provable gap is told"),
+    "stuck_min": ("int", 10, 1, 240, "an input active for this long, and alone with it, is stuck"),
     "arrival_ms": ("int", 30, 0, 500, "arrival loop held before a vehicle is believed"),
     "trip_ms": ("int", 20, 0, 100, "limits, buttons, fire, cabinet: held before they are believed"),
     "loop_clear_ms": ("int", 300, 50, 2000, "loops: clear before they are believed clear"),
     "input_clear_ms": ("int", 100, 10, 1000, "other inputs: clear before they are believed clear"),
     "keepalive_s": ("int", 10, 5, 60, "MQTT keep-alive"),
+    "sign_driver": ("choice", "aa55", ("aa55", "xunpeng", "none"), None, "card of the sign"),
+    "sign_reply_ms": (
+        "int",
+        0,
+        0,
+        1000,
+        "wait for the card's answer, then send twice again; 0: a card that never answers",
+    ),
     "sign_seconds": ("int", 30, 5, 600, "the sign's text is sent again this often: cards forget"),
+    "supply_min_mv": ("int", 10500, 0, 60000, "supply voltage below this is a fault"),
+    "temperature_min_dc": ("int", -250, -1000, 2000, "cabinet colder than this is a fault, tenths of a degree"),
+    "temperature_max_dc": ("int", 700, -1000, 2000, "cabinet warmer than this is a fault, tenths of a degree"),
+    "service_cycles": ("int", 20000, 100, 2000000, "arm cycles between two services; or six months"),
+    "service_cycle": ("int", 0, 0, 2147483647, "arm cycles at the last service"),
+    "service_date": ("date", "", None, None, "day of the last service"),
+    "alarm_test_hour": ("int", 10, -1, 23, "hour in China of the monthly test of light and siren; -1: never"),
     "class_rule": (
         "choice",
         "hold",
@@ -66,10 +102,18 @@ LIVE = (
     "dead_time_ms",
     "clear_ms",
     "self_test_ms",
+    "stuck_min",
     "arrival_ms",
     "trip_ms",
     "loop_clear_ms",
     "input_clear_ms",
+    "supply_min_mv",
+    "temperature_min_dc",
+    "temperature_max_dc",
+    "service_cycles",
+    "service_cycle",
+    "service_date",
+    "alarm_test_hour",
     "commissioned",
     "force_test",
 )
@@ -151,12 +195,42 @@ def check(settings):
         elif kind == "io" and (type(value) is not dict or any(type(value[role]) is not str for role in value)):
             _refuse(key, value, 'an object of texts, {"ROLE": "TERMINAL"}')
         elif kind == "roles" and (type(value) is not list or any(role not in low for role in value)):
-            _refuse(key, value, "a list of roles out of " + ", ".join(low))
+            _refuse(key, value, "a list out of " + ", ".join(low))
         whole[key] = value
+    _check_together(whole)
+    return whole
+
+
+def _check_together(whole):
     for role in ("loop_arrival", "loop_under_arm", "loop_exit", "limit_open", "limit_closed"):
         if role in whole["absent"]:
             _refuse("absent", role, "a lane has its loops and both limits")
-    return whole
+    for role in ("open", "close"):
+        if role in whole["absent_outputs"]:
+            _refuse("absent_outputs", role, "a lane drives its arm")
+    for role in PRESENCE[1:]:
+        if role not in whole["absent"] and role + "_test" in whole["absent_outputs"]:
+            _refuse("absent_outputs", role + "_test", "without it " + role + " cannot be tested and must be absent too")
+    for name in whole["means"]:
+        if name in PRESENCE and name in whole["absent"]:
+            _refuse("means", name, "means that this lane has")
+    longest_ms = TRAVEL_CLASSES[whole["travel_class"]] * 3 // 2
+    if whole["travel_limit_ms"] > longest_ms:
+        _refuse("travel_limit_ms", whole["travel_limit_ms"], "at most " + str(longest_ms) + " in this travel class")
+
+
+def has_means(settings):
+    """True if two means against entrapment of different types are declared (UL 325 since 2016)."""
+    return len(set([MEANS[name] for name in settings["means"]])) >= 2
+
+
+def provable_gap_mm(settings):
+    """Longest gap in a rig that the rule for long rigs sees through at any speed from speed_low_kmh up.
+
+    After the exit loop has let the front part go, the next part must not be further than the far end of the loop from the
+    beam, or than it drives while the beam must stay clear.
+    """
+    return max(settings["beam_to_exit_end_mm"], settings["speed_low_kmh"] * settings["clear_ms"] * 10 // 36)
 
 
 def merged(settings, changes, version):

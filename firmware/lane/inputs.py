@@ -44,7 +44,8 @@ class Inputs:
         self.fell = bytearray(COUNT)
         self.held = bytearray(COUNT)  # 1: a self-test drives this input, its belief is frozen
         self.noisy = bytearray(COUNT)
-        self.failed = bytearray(COUNT)  # set by the self-test
+        self.failed = bytearray(COUNT)  # set by the self-test or by lane/watch.py
+        self.stuck = bytearray(COUNT)  # set by lane/watch.py
         self.lost = bytearray(COUNT)  # set by the board: the path to this input does not answer
         self.edges = [0] * COUNT  # raw edges since boot
         self.since = [0] * COUNT  # ticks of the last change of belief
@@ -68,7 +69,7 @@ class Inputs:
         self._window = now
 
     def is_ok(self, i):
-        return not (self.noisy[i] or self.failed[i] or self.lost[i])
+        return not (self.noisy[i] or self.failed[i] or self.stuck[i] or self.lost[i])
 
     def step(self, now):
         window_over = diff(now, self._window) >= 1000

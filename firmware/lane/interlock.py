@@ -13,8 +13,9 @@ def may_open(is_detached, is_limits_conflict):
     return None
 
 
-def may_close(state, is_fault, is_fire, is_held, is_blocked, is_unhealthy, is_tested, is_hold_to_run, mode):
-    """state: barrier state. is_tested: the self-test passed in this cycle. is_hold_to_run: the local input is held now."""
+def may_close(state, is_fault, is_fire, is_held, has_means, is_blocked, is_unhealthy, is_tested, is_hold_to_run, mode):
+    """state: barrier state. has_means: two means against entrapment of different types are declared. is_tested: the
+    self-test passed in this cycle. is_hold_to_run: the local input is held now."""
     if is_fault:
         return "fault"
     if is_fire:
@@ -25,6 +26,8 @@ def may_close(state, is_fault, is_fire, is_held, is_blocked, is_unhealthy, is_te
         return "state.unknown"
     if is_hold_to_run and mode != "automatic":
         return None  # a person at the lane looks at the arm
+    if not has_means:
+        return "means.missing"
     if is_blocked:
         return "not_clear"
     if is_unhealthy:

@@ -4,7 +4,7 @@ A pass is named by the number of the event that opened it. Completion (long rigs
 no vehicle under the arm, and the beam has been clear without break for clear_ms. A step allocates nothing.
 """
 
-from lane.inputs import ARRIVAL, BEAM, EXIT, UNDER_ARM
+from lane.inputs import ARRIVAL, BEAM, CURTAIN, EXIT, UNDER_ARM
 from lane.ring import SELF
 from lane.ticks import add, diff
 
@@ -30,11 +30,13 @@ def _near(now, ticks):
 
 
 class Lane:
-    def __init__(self, inputs, barrier, ring, settings):
+    def __init__(self, inputs, barrier, ring, watch, settings):
         self._in = inputs
         self._barrier = barrier
         self._ring = ring
+        self._watch = watch
         self.clear_ms = settings["clear_ms"]
+        self._optic = CURTAIN if inputs.present[CURTAIN] else BEAM  # what sees the gap between two bodies
         self.at_arm = 0
         self.waiting = 0
         self.phase = ARRIVED
@@ -45,6 +47,7 @@ class Lane:
         self.is_tailgate = False
         self.is_forced = False
         self._is_by_camera = False
+        self._is_partial = False  # found in the middle of its crossing at boot
         self.last_pass = 0
         self._evidence = bytearray(17)
         self._exit_seen = False
@@ -57,7 +60,7 @@ class Lane:
 
     def is_vehicle_present(self):
         on = self._in.on
-        return bool(on[ARRIVAL] or on[UNDER_ARM] or on[EXIT] or on[BEAM])
+        return bool(on[ARRIVAL] or on[UNDER_ARM] or on[EXIT] or on[self._optic])
 
     def still_for_ms(self, now):
         """How long no loop and no beam has changed, in ms."""
@@ -72,7 +75,7 @@ class Lane:
         """Report what is found on the loops; a vehicle at the arm gets a pass of this boot."""
         on = self._in.on
         self._busy_at = self._arrival_off_at = self._exit_on_at = now
-        is_crossing = self._barrier.state != "closed" and (on[BEAM] or on[EXIT])
+        is_crossing = self._barrier.state != "closed" and (on[self._optic] or on[EXIT])
         is_pass = on[ARRIVAL] or on[UNDER_ARM] or is_crossing
         for role in (ARRIVAL, UNDER_ARM, EXIT):
             if on[role]:
@@ -81,7 +84,7 @@ class Lane:
                     self._open(self._ring.put("loop.on", now, SELF, name, "boot"), ARRIVED)
                 else:
                     self._ring.put("loop.on", now, self.at_arm, name, "boot")
-        if on[BEAM]:
+        if on[self._optic]:
             if is_pass and not self.at_arm:
                 self._open(self._ring.put("beam.on", now, SELF, "boot"), ARRIVED)
             else:
@@ -89,11 +92,14 @@ class Lane:
         if self.at_arm and is_crossing:
             self.phase = CROSSING
             self.open_for = self.at_arm
+            self._is_partial = True
             self._note(_RESET)
             self._exit_seen = bool(on[EXIT])
-        for role in (ARRIVAL, UNDER_ARM, BEAM, EXIT):
+        for role in (ARRIVAL, UNDER_ARM, EXIT):
             if self.at_arm and on[role]:
                 self._note(_ON[role])
+        if self.at_arm and on[self._optic]:
+            self._note(_ON[BEAM])
 
     # ---- told by the safety loop ----
 
@@ -130,7 +136,7 @@ class Lane:
         self._busy_at = _near(now, self._busy_at)
         self._arrival_off_at = _near(now, self._arrival_off_at)
         self._exit_on_at = _near(now, self._exit_on_at)
-        if inputs.rose[BEAM] or inputs.rose[EXIT] or inputs.rose[UNDER_ARM]:
+        if inputs.rose[self._optic] or inputs.rose[EXIT] or inputs.rose[UNDER_ARM]:
             self._see_start(now)
         if not self.at_arm:
             return
@@ -141,6 +147,8 @@ class Lane:
                 self._end(now, "abandoned")
         elif self._is_gone(now):
             self._leave(now)
+        elif self._in.stuck[ARRIVAL] and not self._in.on[UNDER_ARM] and not self._in.on[self._optic]:
+            self._end(now, "abandoned")  # its loop is not to be believed, and nothing else sees it
 
     def _edges(self, now):
         inputs = self._in
@@ -154,16 +162,18 @@ class Lane:
         if inputs.fell[UNDER_ARM]:
             self._arm_gap = True
             self._report_off(now, UNDER_ARM, "under_arm")
-        if inputs.rose[BEAM]:
+        if inputs.rose[self._optic]:
             self._note(_ON[BEAM])
-            if not self._ring.is_crowded() and not inputs.noisy[BEAM]:
-                self._ring.put("beam.on", now, self.at_arm)
-        if inputs.fell[BEAM]:
+        if inputs.fell[self._optic]:
             self._beam_gap = True
             self._note(_ON[BEAM] + 1)
-            if not self._ring.is_crowded() and not inputs.noisy[BEAM]:
+        if not self._ring.is_crowded() and not inputs.noisy[BEAM]:
+            if inputs.rose[BEAM]:
+                self._ring.put("beam.on", now, self.at_arm)
+            if inputs.fell[BEAM]:
                 self._ring.put("beam.off", now, self.at_arm)
         if inputs.rose[EXIT]:
+            self._watch.saw_exit()
             self._exit_on_at = now
             self._report_on(now, EXIT, "exit")
         if inputs.fell[EXIT]:
@@ -201,14 +211,14 @@ class Lane:
         on = inputs.on
         is_open = self._barrier.state != "closed"
         is_metal = on[UNDER_ARM] or on[EXIT] or not inputs.is_ok(UNDER_ARM)  # not just a person in the beam
-        if not is_metal or not (on[BEAM] or on[EXIT]):
+        if not is_metal or not (on[self._optic] or on[EXIT]):
             return
         if not self.at_arm:
-            if is_open and on[BEAM] and on[UNDER_ARM]:
+            if is_open and on[self._optic] and on[UNDER_ARM]:
                 is_back = on[EXIT] and diff(inputs.since[UNDER_ARM], self._exit_on_at) > 0
                 self._tailgate(now, self.open_for != 0, "backward" if is_back else "forward")
         elif self.phase == ARRIVED:
-            if inputs.rose[EXIT] and not is_open and (on[UNDER_ARM] or on[BEAM]):
+            if inputs.rose[EXIT] and not is_open and (on[UNDER_ARM] or on[self._optic]):
                 self.is_forced = True
             if not is_open and not self.is_forced:
                 return
@@ -252,7 +262,7 @@ class Lane:
             return
         if (
             self.waiting
-            and not (on[ARRIVAL] or on[UNDER_ARM] or on[BEAM])
+            and not (on[ARRIVAL] or on[UNDER_ARM] or on[self._optic])
             and diff(now, self._arrival_off_at) >= LEFT_MS
         ):
             self._ring.put("pass.ended", now, self.waiting, "backed_out", "lane")
@@ -261,7 +271,7 @@ class Lane:
             self._exit_seen = True
             self._exit_cleared = self._beam_gap = self._arm_gap = False
         if inputs.fell[EXIT] and self._exit_seen:
-            if not on[BEAM] and (not on[UNDER_ARM] or self._arm_gap):
+            if not on[self._optic] and (not on[UNDER_ARM] or self._arm_gap):
                 self._exit_cleared = True
             elif self._beam_gap or self.waiting:
                 self._complete(now)  # what is under the arm came after a gap that no rig of this lane's geometry has
@@ -270,13 +280,17 @@ class Lane:
             else:
                 self._exit_seen = False  # the same body, moving back or bridging: the exit loop must be seen again
         if self._exit_cleared:
-            if inputs.rose[BEAM] and on[UNDER_ARM]:
+            if inputs.rose[self._optic] and on[UNDER_ARM]:
                 self._complete(now)
                 self._see_next(now)
-            elif not on[BEAM] and not inputs.level[BEAM] and diff(now, inputs.since[BEAM]) >= self.clear_ms:
+            elif (
+                not on[self._optic]
+                and not inputs.level[self._optic]
+                and diff(now, inputs.since[self._optic]) >= self.clear_ms
+            ):
                 self._note(_BEAM_CLEAR)
                 self._complete(now)
-        elif not on[BEAM] and not on[UNDER_ARM] and not on[EXIT]:
+        elif not on[self._optic] and not on[UNDER_ARM] and not on[EXIT]:
             if on[ARRIVAL] and not self.waiting and not self._exit_seen:
                 self.phase = ARRIVED
                 self._ring.put("crossing.backed_out", now, self.at_arm, "backward", None, None, self._evidence)
@@ -284,6 +298,8 @@ class Lane:
                 self._ring.put("crossing.backed_out", now, self.at_arm, "backward", None, None, self._evidence)
                 self._leave(now)
             elif diff(now, self._busy_at) >= ABANDONED_MS:
+                if not self._exit_seen:
+                    self._watch.vanished()
                 self._end(now, "abandoned")
 
     def _was_arrival_last(self):
@@ -291,12 +307,12 @@ class Lane:
         return (
             not self._exit_seen
             and diff(self._arrival_off_at, since[UNDER_ARM]) > 0
-            and diff(self._arrival_off_at, since[BEAM]) > 0
+            and diff(self._arrival_off_at, since[self._optic]) > 0
         )
 
     def _is_gone(self, now):
         on = self._in.on
-        if on[ARRIVAL] or on[UNDER_ARM] or on[BEAM] or on[EXIT]:
+        if on[ARRIVAL] or on[UNDER_ARM] or on[self._optic] or on[EXIT]:
             return False
         return diff(now, self._arrival_off_at) >= LEFT_MS and diff(now, self._busy_at) >= LEFT_MS
 
@@ -309,19 +325,23 @@ class Lane:
     def _complete(self, now):
         if self.is_forced:
             self._note(_FORCED)
+        if not self._is_partial:
+            self._watch.passed(self.direction == "forward")
         ended = self.at_arm
         self._ring.put("crossing.completed", now, ended, self.direction, None, None, self._evidence)
         self._end(now, "forced" if self.is_forced else "tailgate" if self.is_tailgate else "completed")
         self._close(now, "crossing", ended)
 
     def _close(self, now, cause, pass_seq=0):
+        if not self._in.present[self._optic]:
+            return  # nothing proves that the gap behind the exit loop is empty
         if self._barrier.mode == "automatic" and self._barrier.state != "held_open":
             self._barrier.request_close(now, cause, None, True, pass_seq or self.last_pass)
 
     def _see_next(self, now):
         """The next vehicle is under the arm already."""
         on = self._in.on
-        if on[BEAM] and on[UNDER_ARM] and self._barrier.state != "closed":
+        if on[self._optic] and on[UNDER_ARM] and self._barrier.state != "closed":
             self._tailgate(now, self._barrier.state != "held_open", "forward")
 
     def _end(self, now, end):
@@ -332,7 +352,12 @@ class Lane:
         self.at_arm = 0
         if following:
             self._open(following, ARRIVED)
-        elif self._in.on[ARRIVAL] and end in ("completed", "tailgate", "forced") and self.direction == "forward":
+        elif (
+            self._in.on[ARRIVAL]
+            and not self._in.stuck[ARRIVAL]
+            and end in ("completed", "tailgate", "forced")
+            and self.direction == "forward"
+        ):
             self._open(self._ring.put("loop.on", now, SELF, "arrival", "crossing"), ARRIVED)
         if self.at_arm:
             self._note(_ON[ARRIVAL])
@@ -348,6 +373,7 @@ class Lane:
         self.is_tailgate = False
         self.is_forced = False
         self._is_by_camera = False
+        self._is_partial = False
         self._evidence[0] = 0
         self._exit_seen = False
         self._exit_cleared = False

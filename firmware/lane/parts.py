@@ -98,6 +98,7 @@ class Parts:
                 "last_boot": journal.last_boot,
                 "last_seq": journal.last_seq,
                 "count": journal.count,
+                "gap_mm": self.safety.gap_mm,
             },
         )
 
@@ -271,6 +272,7 @@ class Parts:
     def faults(self):
         """What is wrong at this moment, at most eight, as `state` tells it."""
         safety = self.safety
+        inputs = safety.inputs
         faults = []
         if safety.barrier.fault is not None:
             faults.append(
@@ -281,8 +283,8 @@ class Parts:
                 }
             )
         for i, role in enumerate(ROLES):
-            if not safety.inputs.is_ok(i):
-                code = "input_noisy" if safety.inputs.noisy[i] else "sensor_failed"
+            if inputs.present[i] and not inputs.is_ok(i):
+                code = "input_noisy" if inputs.noisy[i] else "input_stuck" if inputs.stuck[i] else "sensor_failed"
                 faults.append({"code": code, "component": role, "since_ms": self.clock.ms()})
         return faults[:8]
 

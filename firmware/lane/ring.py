@@ -4,10 +4,11 @@
 RAM: 8 references and 17 bytes per place; 128 places are about 6 kB on a 32-bit board.
 """
 
-from lane.contract import EVIDENCE
+from lane.contract import EVIDENCE, PRESENCE
 
 SELF = -1  # pass: the event names its own pass
 NO_PASS = 0
+TESTED = (None, "passed", "failed")  # two bits per presence input, see lane/antismash.py
 
 # Of the kinds that the safety core tells: names of the values a, b, c of each kind, in order; None is left out where the contract calls the key optional.
 FIELDS = {
@@ -17,6 +18,10 @@ FIELDS = {
     "beam.off": ("held_ms?",),
     "radar.on": ("since?",),
     "radar.off": ("held_ms?",),
+    "curtain.on": ("since?",),
+    "curtain.off": ("held_ms?",),
+    "power.fail": ("supply_mv?",),
+    "power.ok": ("supply_mv?",),
     "edge.hit": ("state",),
     "barrier.opening": ("cause", "command?"),
     "barrier.open": ("travel_ms",),
@@ -138,7 +143,7 @@ def event_message(entry, boot, ms, at, sync, clock_ms):
         else:
             data[key] = value
     if kind == "sensor.tested":
-        data["results"] = {"beam": a}  # the one input with a test line
+        data["results"] = {role: TESTED[a >> 2 * n & 3] for n, role in enumerate(PRESENCE) if a >> 2 * n & 3}
     if kind[:9] == "crossing.":
         data["evidence"] = [EVIDENCE[evidence[1 + i]] for i in range(evidence[0])]
     return {

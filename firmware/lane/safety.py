@@ -7,7 +7,8 @@ Knows no network, no file and no clock: `now` is ticks. RAM: about 10 kB with it
 from lane.alarm import FOREVER, Alarm
 from lane.antismash import FAILED, PASSED, AntiSmash
 from lane.barrier import Barrier
-from lane.contract import OUTPUTS, ROLES
+from lane.config import provable_gap_mm
+from lane.contract import OUTPUTS, PRESENCE, ROLES
 from lane.inputs import (
     ARRIVAL,
     BUTTON_LOWER,
@@ -15,25 +16,35 @@ from lane.inputs import (
     BUTTON_STOP,
     CABINET,
     COUNT,
+    CURTAIN,
     EDGE,
     EXIT,
     FIRE,
     HOLD_TO_RUN,
+    POWER_FAIL,
     RADAR,
     Inputs,
 )
 from lane.loops import CROSSING, Lane
 from lane.outcomes import Outcomes
+from lane.outputs import Outputs
 from lane.ring import NO_PASS, EventRing
 from lane.ticks import diff
+from lane.watch import Watch
 
+OPEN = OUTPUTS.index("open")
+CLOSE = OUTPUTS.index("close")
+LIGHT = OUTPUTS.index("alarm_light")
+SIREN = OUTPUTS.index("siren")
+FAULT_LIGHT = OUTPUTS.index("fault_light")
+STOP = OUTPUTS.index("stop")
 LOCAL_CLEAR_MS = 3000  # stop button held this long at the lane clears a fault
 
 
 def _filters(settings):
     trip, clear = [], []
     for role in ROLES:
-        trip.append(settings["trip_ms"] if role[:4] not in ("loop", "beam", "edge", "rada") else 0)
+        trip.append(0 if role in PRESENCE or role[:4] == "loop" else settings["trip_ms"])
         clear.append(settings["loop_clear_ms"] if role[:4] == "loop" else settings["input_clear_ms"])
     trip[ARRIVAL] = settings["arrival_ms"]
     clear[HOLD_TO_RUN] = 30  # released means stopped within 100 ms
@@ -47,15 +58,23 @@ class Safety:
         self.inputs = Inputs([1 if role in present else 0 for role in ROLES], trip, clear)
         self.ring = EventRing(places, last_seq)
         self.outcomes = Outcomes()
-        self.smash = AntiSmash(self.inputs, settings["self_test_ms"])
+        self.smash = AntiSmash(self.inputs, settings)
+        self.watch = Watch(self.inputs, settings)
         self.barrier = Barrier(self.inputs, self.smash, self.ring, self.outcomes, settings, rest)
         self._commission(settings)
-        self.lane = Lane(self.inputs, self.barrier, self.ring, settings)
+        self.lane = Lane(self.inputs, self.barrier, self.ring, self.watch, settings)
         self.alarm = Alarm(now)
-        self.out = bytearray(len(OUTPUTS))
+        self.outputs = Outputs(settings, now)
+        self.out = self.outputs.level
+        self.gap_mm = provable_gap_mm(settings)
+        self._has_curtain = self.inputs.present[CURTAIN]
         self._fault_shown = None
+        self._is_fire_shown = False
         self._noisy = bytearray(COUNT)
         self._failed = bytearray(COUNT)
+        self._lost = bytearray(COUNT)
+        self._stuck = bytearray(COUNT)
+        self._expired = bytearray(len(OUTPUTS))
         self._test_command = None
         self._is_test_op = False
         self._was_testing = False
@@ -68,15 +87,19 @@ class Safety:
         """First look at the inputs (levels already read). Nothing moves."""
         self.inputs.start(now)
         self.smash.start(now)
+        self.watch.start(now)
         self.barrier.start(now)
         self.lane.start(now)
         if self.inputs.on[FIRE]:
             self.ring.put("fire.on", now, NO_PASS, "boot")
+        if not self.barrier.has_means:
+            self.ring.put("fault.set", now, NO_PASS, "means_missing", "lane", now)
 
     def step(self, now):
         """One step: levels in `inputs.level`, outputs in `out` (order of OUTPUTS). No allocation."""
         inputs = self.inputs
         inputs.step(now)
+        self.watch.step(now)
         self.smash.step(now)
         is_testing = self.smash.is_testing()
         if self._was_testing and not is_testing:
@@ -89,13 +112,33 @@ class Safety:
         self.barrier.step(now)
         self._tell(now)
         self.alarm.step(now)
-        out = self.out
-        out[0] = self.barrier.out_open
-        out[1] = self.barrier.out_close
-        out[2] = self.smash.out_test
-        out[3] = self.alarm.out_light
-        out[4] = self.alarm.out_siren
-        out[5] = 1 if self._fault_shown is not None else 0
+        self._drive(now)
+
+    def _drive(self, now):
+        """The wanted level of every output, through its expiry."""
+        outputs, line = self.outputs, self.smash.line
+        i = 0
+        while i < len(self.out):
+            outputs.set(now, i, self._wanted(i, line))
+            if outputs.expired[i] != self._expired[i]:
+                self._expired[i] = outputs.expired[i]
+                self._tell_fault(now, outputs.expired[i], "output_failed", OUTPUTS[i])
+            i += 1
+
+    def _wanted(self, i, line):
+        if i == OPEN:
+            return self.barrier.out_open
+        if i == CLOSE:
+            return self.barrier.out_close
+        if i == STOP:
+            return self.barrier.out_stop
+        if i == LIGHT:
+            return self.alarm.out_light
+        if i == SIREN:
+            return self.alarm.out_siren
+        if i == FAULT_LIGHT:
+            return self._fault_shown is not None
+        return i == line
 
     def is_at_rest(self):
         """True when no motion is commanded or about to be: files, memory and the network may be served."""
@@ -134,27 +177,39 @@ class Safety:
             self.ring.put("fire.off", now, NO_PASS)
         if inputs.rose[EDGE]:
             self.ring.put("edge.hit", now, lane.at_arm, self.barrier.state)
-        if inputs.rose[RADAR] and not self.ring.is_crowded():
-            self.ring.put("radar.on", now, lane.at_arm)
-        if inputs.fell[RADAR] and not self.ring.is_crowded():
-            self.ring.put("radar.off", now, lane.at_arm)
+        if inputs.rose[POWER_FAIL]:
+            self.ring.put("power.fail", now, NO_PASS)
+        if inputs.fell[POWER_FAIL]:
+            self.ring.put("power.ok", now, NO_PASS)
+        if not self.ring.is_crowded():
+            self._tell_presence(now, RADAR, "radar.on", "radar.off")
+            self._tell_presence(now, CURTAIN, "curtain.on", "curtain.off")
+
+    def _tell_presence(self, now, i, on, off):
+        inputs = self.inputs
+        if inputs.rose[i] and not inputs.noisy[i]:
+            self.ring.put(on, now, self.lane.at_arm)
+        if inputs.fell[i] and not inputs.noisy[i]:
+            self.ring.put(off, now, self.lane.at_arm)
 
     def _tell(self, now):
         """Report the faults that the parts found, and show them."""
         inputs = self.inputs
-        i = 0
-        while i < COUNT:
-            if inputs.noisy[i] != self._noisy[i]:
-                self._noisy[i] = inputs.noisy[i]
-                self._tell_fault(now, inputs.noisy[i], "input_noisy", ROLES[i])
-            is_failed = inputs.failed[i] | inputs.lost[i]
-            if is_failed != self._failed[i]:
-                self._failed[i] = is_failed
-                self._tell_fault(now, is_failed, "sensor_failed", ROLES[i])
-            i += 1
+        if inputs.noisy != self._noisy:
+            self._tell_health(now, inputs.noisy, self._noisy, "input_noisy")
+        if inputs.failed != self._failed or inputs.lost != self._lost:
+            self._tell_failed(now)
+        if inputs.stuck != self._stuck:
+            self._tell_health(now, inputs.stuck, self._stuck, "input_stuck")
         if self.barrier.is_forced:
             self.barrier.is_forced = False
             self.lane.forced()
+        if self.barrier.is_fire != self._is_fire_shown:
+            self._is_fire_shown = self.barrier.is_fire
+            if self._is_fire_shown:
+                self.alarm.start(now, "fire", FOREVER)
+            else:
+                self.alarm.stop("fire")
         fault = self.barrier.fault
         if fault != self._fault_shown:
             self._fault_shown = fault
@@ -162,6 +217,24 @@ class Safety:
             self.alarm.stop("obstruction")
             if fault is not None:
                 self.alarm.start(now, "obstruction" if fault == "two_obstructions" else "fault", FOREVER)
+
+    def _tell_health(self, now, found, told, code):
+        i = 0
+        while i < COUNT:
+            if found[i] != told[i]:
+                told[i] = found[i]
+                self._tell_fault(now, found[i], code, ROLES[i])
+            i += 1
+
+    def _tell_failed(self, now):
+        inputs = self.inputs
+        i = 0
+        while i < COUNT:
+            was, is_failed = self._failed[i] | self._lost[i], inputs.failed[i] | inputs.lost[i]
+            self._failed[i], self._lost[i] = inputs.failed[i], inputs.lost[i]
+            if was != is_failed:
+                self._tell_fault(now, is_failed, "sensor_failed", ROLES[i])
+            i += 1
 
     def _tell_fault(self, now, is_set, code, component):
         if is_set:
@@ -172,7 +245,7 @@ class Safety:
     def _end_test(self, now):
         state = self.smash.state
         if state == PASSED or state == FAILED:
-            self.ring.put("sensor.tested", now, NO_PASS, "passed" if state == PASSED else "failed")
+            self.ring.put("sensor.tested", now, NO_PASS, self.smash.results)
         if self._is_test_op:
             self._is_test_op = False
             if self._test_command is not None:
@@ -203,6 +276,9 @@ class Safety:
             self.ring.put("mode.changed", now, NO_PASS, self.barrier.mode, before, "config")
         self.inputs.apply(*_filters(settings))
         self.smash.test_ms = settings["self_test_ms"]
+        self.watch.apply(settings)
+        self.outputs.apply(settings)
+        self.gap_mm = provable_gap_mm(settings)
         self.barrier.apply(settings)
         self.lane.clear_ms = settings["clear_ms"]
 
@@ -211,12 +287,15 @@ class Safety:
     def _taken(self, reason, result="accepted"):
         return ("refused", reason) if reason is not None else (result, None)
 
-    def raise_arm(self, now, command, by, cause="command"):
-        """by: a contract decider."""
+    def raise_arm(self, now, command, by, cause="command", gap_mm=0):
+        """by: a contract decider. gap_mm: longest gap of an announced rig; one that cannot be proven is held open for."""
         mode = self.barrier.mode
         if mode == "maintenance" or (mode == "manual" and by in ("policy", "lane")):
             return "refused", "mode." + mode
-        reason = self.barrier.request_open(now, cause, command)
+        if gap_mm > self.gap_mm and not self._has_curtain:
+            reason = self.barrier.hold(now, cause, command)
+        else:
+            reason = self.barrier.request_open(now, cause, command)
         if reason is None:
             self.lane.raised(by)
         return self._taken(reason)

@@ -4,6 +4,6 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-for folder in (ROOT, ROOT / "firmware"):
+for folder in (ROOT, ROOT / "firmware", ROOT / "tools/simulator/judge"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))

@@ -215,7 +215,7 @@ def case_self_test_passes_and_fails():
     assert desk.send(desk.message("self_test")) == ("accepted", None)
     desk.bench.run(500)
     assert contract.decode_result(desk.commands.outcomes()[0])["result"] == "done"
-    desk.bench.stuck_beam = 0
+    desk.bench.deaf = ("beam",)
     assert desk.send(desk.message("self_test")) == ("accepted", None)
     desk.bench.run(500)
     assert contract.decode_result(desk.commands.outcomes()[0])["reason"] == "input.unhealthy"

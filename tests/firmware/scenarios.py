@@ -150,13 +150,13 @@ def scenario_dead_beam_is_found_before_the_close():
         bench.run(2000)
         go(truck)
         bench.until(lambda: truck.nose_m > 9.0)
-        bench.stuck_beam = stuck
+        bench.forced_inputs["beam"] = stuck
         bench.run(15000)
         assert bench.position == 1.0, stuck
         if code:
             assert bench.last("fault.set")["data"]["code"] == code
-            assert bench.last("sensor.tested")["data"]["results"] == {"beam": "failed"}
-        bench.stuck_beam = None
+            assert bench.last("sensor.tested")["data"]["results"]["beam"] == "failed"
+        del bench.forced_inputs["beam"]
         assert bench.until(lambda: bench.safety.barrier.state == "closed", 15000) is not None, stuck
 
 

@@ -117,24 +117,25 @@ def test_ticks_over_the_wrap():
 
 
 def test_interlock_truth_table():
-    closable = ("open", False, False, False, False, False, True, False, "automatic")
+    closable = ("open", False, False, False, True, False, False, True, False, "automatic")
     assert interlock.may_close(*closable) is None
     for place, value, reason in (
         (0, "unknown", "state.unknown"),
         (1, True, "fault"),
         (2, True, "fire"),
         (3, True, "held_open"),
-        (4, True, "not_clear"),
-        (5, True, "input.unhealthy"),
-        (6, False, "input.untested"),
+        (4, False, "means.missing"),
+        (5, True, "not_clear"),
+        (6, True, "input.unhealthy"),
+        (7, False, "input.untested"),
     ):
         row = list(closable)
         row[place] = value
         assert interlock.may_close(*row) == reason
         assert reason in contract.REASONS
-        row[7] = True
+        row[8] = True
         assert interlock.may_close(*row) == reason, "hold-to-run does not count in automatic"
-        row[8] = "maintenance"
+        row[9] = "maintenance"
         assert interlock.may_close(*row) == (None if place > 3 else reason)
     assert interlock.may_open(False, False) is None
     assert interlock.may_open(True, False) == "detached"
@@ -209,6 +210,14 @@ def test_readme_names_every_key_with_its_bounds():
         ({"absent": ["laser"]}, "absent"),
         ({"clear_ms": 1499}, "clear_ms"),
         ({"speed": 3}, "speed"),
+        ({"lane_class": "V"}, "lane_class"),
+        ({"means": ["prayer"]}, "means"),
+        ({"means": ["drive_force", "curtain"]}, "means"),
+        ({"travel_class": "F"}, "travel_limit_ms"),
+        ({"absent_outputs": ["close"]}, "absent_outputs"),
+        ({"absent_outputs": ["stop", "curtain_test", "loop_test", "radar_test"]}, "absent_outputs"),
+        ({"pulse_ms": 250}, "pulse_ms"),
+        ({"service_date": "2026-13-01"}, "service_date"),
     ],
 )
 def test_settings_out_of_bounds_are_refused(change, where):

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 MICROPYTHON = Path(sys.executable).parent / "micropython"
-PATHS = f"{ROOT / 'firmware'}:{HERE}"
+PATHS = f"{ROOT / 'firmware'}:{HERE}:{ROOT / 'tools/simulator/judge'}"
 
 PROVES = {
     "scenario_nothing_moves_after_boot_in_any_position": ("X-01", "S0-57"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from gateway.adapters.broker.pki import SiteKeys, ensure_site_keys
 from tools.regulator.rsa2 import make_keys
 from tools.simulator.cast import Cast
+from tools.simulator.geometry import BEAM_M, LOOPS_M
 
 ENTERPRISE_CODE = "5303020007"
 ENTERPRISE_NAME = "云南示例焦化有限公司"
@@ -208,5 +210,7 @@ def lane_config(lane: LanePlan, ports: Ports) -> dict[str, Any]:
     return {
         "board": "sim", "site": ENTERPRISE_CODE, "lane": lane.id,
         "broker": {"host": "127.0.0.1", "port": ports.broker}, "sntp": {"host": "127.0.0.1", "port": ports.sntp},
+        "lane_class": "III", "means": ["drive_force", "beam", "edge"], "beam_to_exit_end_mm": round((LOOPS_M["loop_exit"][1] - BEAM_M) * 1000),
+        "force_test": time.strftime("%Y-%m-%d"), "service_date": time.strftime("%Y-%m-%d"),
         "commissioned": "00" * 32,
     }  # fmt: skip
