@@ -18,6 +18,7 @@ from lane.ticks import add, diff
 KEPT_BYTES = 8192
 PART_BYTES = 800  # of keys and values; the envelope takes the rest of the 1 KiB
 PART_ENTRIES = 32
+TEXT_CHARACTERS = 250  # of one value; more would not fit a part
 WAITING = 4
 REPLIES_WAITING = 32  # more are asked for again by whoever misses them
 IDS_REMEMBERED = 16
@@ -256,7 +257,7 @@ class Diagnostics:
         except contract.ContractError as e:
             self._end(job, "refused", "arguments", [("where", e.where), ("allowed", e.allowed[:400])])
         else:
-            self._end(job, "done", None, [(key, settings[key]) for key in sorted(changes)])
+            self._end(job, "done", None, [(key, _scalar(settings[key])) for key in sorted(changes)])
 
     # ---- the log ----
 
@@ -347,11 +348,16 @@ def _faults(parts):
 
 
 def _settings(parts):
-    entries = []
-    for key in sorted(config.KEYS):
-        value = parts.settings.get(key)
-        entries.append((key, ",".join([str(item) for item in value]) if type(value) in (list, tuple) else value))
-    return entries
+    return [(key, _scalar(parts.settings.get(key))) for key in sorted(config.KEYS)]
+
+
+def _scalar(value):
+    """Lists as `a,b`, objects as `a=1,b=2`, cut where no part could take them."""
+    if type(value) in (list, tuple):
+        value = ",".join([str(item) for item in value])
+    elif type(value) is dict:
+        value = ",".join([str(key) + "=" + str(value[key]) for key in sorted(value)])
+    return value[:TEXT_CHARACTERS] if type(value) is str else value
 
 
 def _health(parts):
