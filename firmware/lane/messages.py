@@ -53,7 +53,7 @@ _CROSSING = {"direction": ("choice", DIRECTIONS), "evidence": _EVIDENCE}
 _MOVE = {"cause": ("choice", CAUSES), "command?": _ID}
 _HELD = {"held_ms?": _MS}
 _REFUSED = {"version": _VERSION, "reason": ("text", 1, 32), "where": ("text", 0, 64), "allowed": ("text", 0, 120)}
-_UPDATE = {"version": ("text", 1, 32), "reason?": ("text", 1, 64)}
+_UPDATE = {"version": ("text", 1, 32), "reason?": ("text", 1, 64), "by?": ("text", 1, 64)}
 _BEEN = {"code": ("choice", FAULTS), "component": ("text", 1, 32), "since_ms": _MS}
 
 # `data` of each event kind: the closed list. Kinds in PASS_KINDS always carry a pass, the others where there is one.
@@ -292,7 +292,8 @@ MESSAGES = {
         "reason": _opt(("choice", REASONS)),
         "answer": ("map", None, ("scalar",), 32),
     },
-    # announce: version, bytes, sha256, signature; chunk: offset, data; commit and abort: nothing more.
+    # announce: version, bytes, sha256 (of the manifest), signature (over it), by (who sends it); chunk: offset, data; commit and
+    # abort: nothing more.
     "update": {
         "id": _ID,
         "step": ("choice", UPDATE_STEPS),
@@ -302,6 +303,7 @@ MESSAGES = {
         "signature?": ("hex", 128, 128),
         "offset?": _COUNT,
         "data?": ("hex", 2, 768),
+        "by?": ("text", 1, 64),
     },
     "update/status": {
         "id": _ID,
