@@ -143,7 +143,7 @@ class Plant:
         self.outputs[role] = level
         self.history.append((time.monotonic(), role, level))
         if role.endswith("_test"):
-            self.set(role.removesuffix("_test"), level)
+            self.set({"loop_test": "loop_under_arm"}.get(role, role.removesuffix("_test")), level)
 
     def _limits(self) -> None:
         for role, level in (("limit_open", self.position >= 1.0), ("limit_closed", self.position <= 0.0)):
@@ -206,7 +206,9 @@ class Gateway:
         self.raw: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self.clock: tuple[float, int] | None = None
         self._n = 0
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="gateway/test-" + lane, clean_session=True)
+        self._client = paho.Client(
+            paho.CallbackAPIVersion.VERSION2, client_id="gateway/test-" + lane, clean_session=True
+        )
         self._client.tls_set(
             str(keys.ca_crt), str(keys.folder / "gateway.crt"), str(keys.folder / "gateway.key"), ssl.CERT_REQUIRED
         )
