@@ -108,6 +108,9 @@ async def tend(parts, health, place):
                 parts.reboot()
             if parts.update.step(parts.link.is_up and not parts.is_silent(now), health.late):
                 parts.reboot()
+            if parts.work_on_list():
+                await asyncio.sleep_ms(10)
+                continue
         await asyncio.sleep_ms(200)
 
 

@@ -5,7 +5,7 @@
 
 import json
 
-from lane.contract import MEANS, OUTPUTS, PRESENCE, ROLES, ContractError, split_lane_id
+from lane.contract import MEANS, OUTPUTS, PRESENCE, ROLES, ContractError, offline_steps, split_lane_id
 
 REQUIRED = ("required",)
 # Travel classes of GB/T 24973-2010 and the upper end of each, up and down together, in ms; O and S by their own words.
@@ -87,12 +87,19 @@ KEYS = {
     "service_cycle": ("int", 0, 0, 2147483647, "arm cycles at the last service"),
     "service_date": ("date", "", None, None, "day of the last service"),
     "alarm_test_hour": ("int", 10, -1, 23, "hour in China of the monthly test of light and siren; -1: never"),
-    "class_rule": (
-        "choice",
-        "hold",
-        ("hold", "raise"),
-        None,
-        "gateway silent: what to do for a vehicle with no identity",
+    "offline_heavy": ("steps", "allow:1440 hold", None, None, "gateway silent: heavy vehicles on the list"),
+    "offline_light": ("steps", "allow:1440 hold", None, None, "gateway silent: light vehicles on the list"),
+    "offline_clean": ("steps", "allow:1440 hold", None, None, "gateway silent: new-energy vehicles on the list"),
+    "offline_emergency": ("steps", "allow", None, None, "gateway silent: police, rescue, and what the list calls so"),
+    "offline_unlisted": ("steps", "hold", None, None, "gateway silent: a vehicle that is not on the list"),
+    "offline_unknown": ("steps", "hold", None, None, "gateway silent: a vehicle that nobody could name"),
+    "identity_min": ("int", 850, 0, 1000, "least confidence of a plate or tag, in thousandths"),
+    "identity_wait_ms": (
+        "int",
+        6000,
+        1000,
+        30000,
+        "gateway silent: a vehicle may be named this long after its arrival",
     ),
     "commissioned": ("text", "", 0, 64, "SHA-256 of the lane's commissioning document; empty: maintenance mode only"),
     "force_test": ("date", "", None, None, "day of the last force test, YYYY-MM-DD"),
@@ -116,6 +123,14 @@ LIVE = (
     "alarm_test_hour",
     "commissioned",
     "force_test",
+    "offline_heavy",
+    "offline_light",
+    "offline_clean",
+    "offline_emergency",
+    "offline_unlisted",
+    "offline_unknown",
+    "identity_min",
+    "identity_wait_ms",
 )
 
 
@@ -184,6 +199,11 @@ def check(settings):
         elif kind == "address":
             if value != "" and not _is_address(value):
                 _refuse(key, value, "an IPv4 address, or empty for DHCP")
+        elif kind == "steps":
+            try:
+                offline_steps(value if type(value) is str else "")
+            except ValueError as e:
+                _refuse(key, value, str(e))
         elif kind == "date":
             if value != "" and not _is_date(value):
                 _refuse(key, value, "a day as 2026-11-24, or empty")

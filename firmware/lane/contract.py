@@ -52,6 +52,18 @@ from .messages import (
 from .messages import (
     WHY_NEEDED as WHY_NEEDED,
 )
+from .names import (
+    identity_hash as identity_hash,
+)
+from .names import (
+    is_emergency_plate as is_emergency_plate,
+)
+from .names import (
+    normal_form as normal_form,
+)
+from .names import (
+    offline_steps as offline_steps,
+)
 from .shape import (
     ERRORS as ERRORS,
 )
@@ -78,6 +90,9 @@ from .words import (
 )
 from .words import (
     CAUSES as CAUSES,
+)
+from .words import (
+    CLASSES as CLASSES,
 )
 from .words import (
     DECIDERS as DECIDERS,
@@ -114,6 +129,9 @@ from .words import (
 )
 from .words import (
     OUTPUTS as OUTPUTS,
+)
+from .words import (
+    POLICY_CLASSES as POLICY_CLASSES,
 )
 from .words import (
     PRESENCE as PRESENCE,
@@ -196,8 +214,8 @@ def check(name, message):
                 raise ContractError("combination", "update." + key, "as the step needs")
     if name in ("offline-list", "diagnostics/reply") and message["part"] >= message["of"]:
         raise ContractError("combination", name + ".part", "less than `of`")
-    if name == "offline-list" and (len(message["add"]) % 16 or len(message["drop"]) % 16):
-        raise ContractError("range", "offline-list.add", "16 hex digits per hash")
+    if name == "offline-list" and (len(message["add"]) % 18 or len(message["drop"]) % 16):
+        raise ContractError("range", "offline-list.add", "18 hex digits per hash and class; in drop 16 per hash")
 
 
 def _check_command(message):
@@ -361,24 +379,6 @@ def decider(by):
     """Who decided, for pass.ended: the word before ":" in a command's `by`, else `person`."""
     word = by.split(":")[0]
     return word if word in DECIDERS else "person"
-
-
-_SEPARATORS = " \t-_.·•・‧∙⋅●—–/\u3000"
-
-
-def normal_form(plate):
-    """A plate as it is compared and hashed: full width to half width, ASCII upper case, no separators. Idempotent."""
-    out = []
-    for c in plate:
-        n = ord(c)
-        if 0xFF01 <= n <= 0xFF5E:
-            n -= 0xFEE0
-        if 97 <= n <= 122:
-            n -= 32
-        c = chr(n)
-        if c not in _SEPARATORS:
-            out.append(c)
-    return "".join(out)
 
 
 def time_to_ms(text):

@@ -337,7 +337,7 @@ def _versions(parts):
         ("board", parts.board.NAME),
         ("contract", contract.VERSION),
         ("config", parts.settings["config_version"]),
-        ("list", parts.offline.list_version),
+        ("list", parts.roster.version),
         ("boot", parts.journal.boot),
         ("count", parts.journal.count),
     ]

@@ -198,6 +198,9 @@ class Link:
                     if "state" not in mqtt.tags():
                         state_at = now
                         await mqtt.publish(self._topics["state"], parts.state(), 1, True, "state")
+                if parts.is_status_due and mqtt.in_flight() < WINDOW:
+                    parts.is_status_due = False
+                    await mqtt.publish(self._topics["status"], parts.status(True), 1, True, "status")
                 if since(now, told) >= contract.TELEMETRY_EVERY_S * 1000:
                     told = now
                     await mqtt.publish(self._topics["telemetry"], parts.telemetry(self), 0)

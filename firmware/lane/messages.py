@@ -8,6 +8,7 @@ from .words import (
     ALARMS,
     BARRIER_STATES,
     CAUSES,
+    CLASSES,
     DECIDERS,
     DIRECTIONS,
     ENDS,
@@ -127,12 +128,18 @@ EVENT_DATA = {
     "update.confirmed": _UPDATE,
     "update.refused": _UPDATE,
     "update.rolled_back": _UPDATE,
-    # decision "hold" raises nothing; rule: "class", "list" or "default"; list: version used.
+    # Only "raise" moves the arm; guard: hold, and call the guard. rule: the list gave the class, or the lane itself did.
+    # age_min: of the outage. list: version used, 0 = none. Judged again by the gateway when it is back.
     "offline.decision": {
-        "decision": ("choice", ("raise", "hold")),
-        "rule": ("choice", ("class", "list", "default")),
+        "decision": ("choice", ("raise", "hold", "guard", "refuse")),
+        "rule": ("choice", ("list", "class")),
+        "class": ("choice", CLASSES + ("unlisted", "unknown")),
+        "age_min": _COUNT,
         "list": _VERSION,
         "plate?": ("text", 1, 16),
+        "tag?": ("text", 1, 64),
+        "source?": ("choice", IDENTITY_SOURCES),
+        "confidence?": ("int", 0, 1000),
     },
 }
 KINDS = tuple(sorted(EVENT_DATA))
@@ -262,16 +269,18 @@ MESSAGES = {
         "seq": _COUNT,
         "ms": _MS,
     },
-    # Exactly one of plate (normal form) and tag. confidence: 0 to 1000, thousandths.
+    # Exactly one of plate (normal form) and tag. confidence: 0 to 1000, thousandths. pass: the vehicle it belongs to, where known.
     "identity": {
         "plate?": ("text", 1, 16),
         "tag?": ("text", 1, 64),
         "source": ("choice", IDENTITY_SOURCES),
         "confidence": ("int", 0, 1000),
         "at": _opt(_TIME),
+        "pass?": _PASS,
     },
     "config": {"version": _VERSION, "settings": ("map", None, ("scalar",), 64)},
-    # base: null = full list, else the version this difference builds on. add, drop: 16 hex digits per hash, ascending.
+    # base: null = full list, else the version this difference builds on. add: 18 hex digits per entry (hash, place in CLASSES),
+    # drop: 16 per hash; ascending over all parts. sha256: of the whole new list, 9 bytes per entry. Parts come in order.
     "offline-list": {
         "version": _VERSION,
         "base": _opt(_VERSION),

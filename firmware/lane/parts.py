@@ -16,14 +16,32 @@ from lane.drive import Drive
 from lane.health import Delays
 from lane.inputs import ARRIVAL
 from lane.loops import ARRIVED
-from lane.offline import SETTLE_MS, OfflinePolicy
+from lane.offline import EARLY_MS, OfflinePolicy
+from lane.reader import LineReader
 from lane.ring import NO_PASS, event_message
+from lane.roster import Roster
 from lane.safety import Safety
 from lane.sign import Sign
 from lane.version import FIRMWARE
 
 SAVE_MS = 5000
 CYCLES_SAVED = 20  # arm cycles between two writes of the counter
+ALARM_S = 10  # for a vehicle refused, or held for the guard, by the offline policy
+
+
+def _outage_min():
+    """Age of the outage that a reset fell into, in minutes."""
+    try:
+        with open("outage") as f:
+            return max(0, int(f.read()))
+    except (OSError, ValueError):
+        return 0
+
+
+def _save_outage(age_min):
+    with open("outage.new", "w") as f:
+        f.write(str(age_min))
+    os.rename("outage.new", "outage")
 
 
 class Parts:
@@ -42,7 +60,10 @@ class Parts:
         self.log = log
         self.safety = Safety(settings, present, self, now)
         self.sign = Sign(board.sign_write, settings["sign_seconds"], now)
-        self.offline = OfflinePolicy(settings["class_rule"])
+        self.roster = Roster()
+        self.offline = OfflinePolicy(settings, self.roster, _outage_min())
+        self.reader = LineReader()
+        self.is_status_due = False
         self.commands = Commands(self.safety, self.sign, clock, journal.boot)
         self.delays = Delays()
         self.malformed = 0
@@ -56,8 +77,8 @@ class Parts:
         self._time_at = None
         self._signature = None
         self._saved_at = now
-        self._silent_pass = 0
-        self._is_silent_told = True
+        self._named_pass = 0  # the vehicle that the identities are of
+        self._decided = None  # (pass, names) of the last offline decision
 
     # ---- before a motion (see lane.barrier) ----
 
@@ -140,7 +161,11 @@ class Parts:
         elif name == "time" and not is_retained:
             self._time_at = now
             self._gateway_online = True  # it speaks
+            self.offline.heard(self.clock.ms())
             self.set_wall(contract.time_to_ms(message["at"]), message["error_ms"])
+        elif name == "identity":
+            if not is_retained:
+                self._take_identity(message)
         elif name == "config":
             self._take_config(message)
         else:
@@ -156,14 +181,39 @@ class Parts:
         elif name == "update":
             status = {"id": message["id"], "state": "refused", "offset": 0, "version": None, "reason": "unsupported"}
             self.replies.append(("update/status", contract.encode("update/status", status)))
-        elif name == "offline-list" and message["part"] == 0:
-            refusal = {
-                "version": message["version"],
-                "reason": "unsupported",
-                "where": "",
-                "allowed": "no list on this board",
-            }
-            self.note("list.refused", refusal)
+        elif name == "offline-list":
+            self._take_list(message)
+
+    def _take_list(self, message):
+        try:
+            self.roster.take(message)
+        except ContractError as e:
+            self._refuse_list(message["version"], e)
+
+    def _refuse_list(self, version, e):
+        self.note(
+            "list.refused",
+            {"version": version, "reason": e.reason, "where": e.where[:64], "allowed": e.allowed[:120]},
+        )
+
+    def work_on_list(self):
+        """A slice of an update of the offline list; True while there is more to do. At rest only."""
+        roster = self.roster
+        if not roster.is_busy():
+            return False
+        version = roster.coming_version()
+        try:
+            if roster.step():
+                self.is_status_due = True
+                self.note("list.applied", {"version": roster.version, "count": roster.count})
+        except ContractError as e:
+            self._refuse_list(version, e)
+        return roster.is_busy()
+
+    def _take_identity(self, message):
+        at_arm = self._name(self.safety.lane.at_arm)
+        if message.get("pass") is None or message["pass"] == at_arm:
+            self.offline.identify(message, self.clock.now())
 
     def set_wall(self, utc_ms, error_ms):
         changed = self.clock.set_wall(utc_ms, error_ms)
@@ -214,7 +264,7 @@ class Parts:
                 "address": self.board.address(),
                 "contract": contract.VERSION,
                 "config": self.settings["config_version"],
-                "list": self.offline.list_version,
+                "list": self.roster.version,
             },
         )
 
@@ -326,7 +376,11 @@ class Parts:
         self.sign.step(now, is_silent)
         if self.sign.pass_name is not None and self.sign.pass_name != self._name(self.safety.lane.at_arm):
             self.sign.pass_name = None  # its vehicle is through: the text runs out by its own seconds
+        self._listen_to_reader()
         self._decide_offline(now, is_silent)
+        age_min = self.offline.age_to_save(self.clock.ms())
+        if age_min is not None:
+            _save_outage(age_min)
         self.diagnostics.tend(now)
         if since(now, self._saved_at) >= SAVE_MS:
             self._saved_at = now
@@ -335,20 +389,43 @@ class Parts:
             if self.cycles() - self.journal.cycles >= CYCLES_SAVED:
                 self.journal.save_cycles(self.cycles())
 
+    def _listen_to_reader(self):
+        read = getattr(self.board, "reader_read", None)
+        data = read() if read is not None else None
+        if data:
+            for identity in self.reader.feed(data):
+                self._take_identity(identity)
+
     def _decide_offline(self, now, is_silent):
         lane = self.safety.lane
-        if not is_silent or not lane.at_arm or lane.phase != ARRIVED or lane.at_arm == self._silent_pass:
+        if (
+            lane.at_arm != self._named_pass or not lane.at_arm
+        ):  # a name is of one vehicle; at an empty lane it may come early
+            self.offline.forget(now, 0 if self._named_pass else EARLY_MS)
+            self._named_pass = lane.at_arm
+        if not is_silent or not lane.at_arm or lane.phase != ARRIVED or not self.safety.inputs.on[ARRIVAL]:
             return
-        inputs = self.safety.inputs
-        if not inputs.on[ARRIVAL] or since(now, inputs.since[ARRIVAL]) < SETTLE_MS or lane.verdict is not None:
+        names = self.offline.names()
+        is_first = self._decided is None or self._decided[0] != lane.at_arm
+        if is_first and lane.verdict is not None:
+            return  # the gateway judged it before it fell silent: a person decides
+        if is_first and not names:
+            arrived = self.safety.inputs.since[ARRIVAL]
+            if since(now, arrived) < self.settings["identity_wait_ms"]:
+                return
+        if not is_first and self._decided[1] == len(names):
             return
-        self._silent_pass = lane.at_arm
-        decision, rule = self.offline.decide()
-        self.note(
-            "offline.decision", {"decision": decision, "rule": rule, "list": self.offline.list_version}, lane.at_arm
-        )
+        self._decided = (lane.at_arm, len(names))
+        decided = self.offline.decide(self.clock.ms())
+        self.note("offline.decision", decided, lane.at_arm)
+        decision = decided["decision"]
         if decision == "raise":
             self.safety.raise_arm(now, None, "lane", "offline")
+        else:
+            lane.by = lane.by or "lane"
+            lane.said("DENY" if decision == "refuse" else "HOLD")
+            if decision != "hold":
+                self.safety.set_alarm(now, None, "denied" if decision == "refuse" else "hold", ALARM_S)
 
     def reboot(self):
         """Orderly: everything on flash, then the board restarts."""

@@ -179,6 +179,10 @@ UNCLEAN = ("rest", "moving")  # how the last boot ended when it was not an order
 ALARMS = ("off", "attention", "denied", "hold", "obstruction", "tailgate", "fault", "fire", "test")
 TESTED = ("passed", "failed", "driven")
 SIGNS = ("off", "gateway", "safe_text")
+# Classes of vehicles while the gateway is silent. On the offline list an entry's class is its place here; new ones go at
+# the end. unlisted: named, but not on the list; unknown: nobody could name it.
+CLASSES = ("refused", "heavy", "light", "clean", "emergency")
+POLICY_CLASSES = ("heavy", "light", "clean", "emergency", "unlisted", "unknown")  # refused: always refused
 IDENTITY_SOURCES = ("camera", "tag", "reader")
 QUESTIONS = (
     "inputs",

@@ -3,7 +3,7 @@
 Runs on both interpreters. Usage: journal_cases.py FOLDER (empty, writable).
 """
 
-# ruff: noqa: PTH102, PTH107 (runs on MicroPython too)
+# ruff: noqa: PTH102 (runs on MicroPython too)
 
 import os
 import random
