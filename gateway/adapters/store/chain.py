@@ -109,7 +109,7 @@ def sha256_text(text: str) -> str:
 
 
 def raw_digest(conn: sqlite3.Connection, pass_id: str, before_seq: int, upto: dict[str, int] | None) -> dict[str, Any]:
-    """Counts and SHA-256 of a pass's lane events, plate reads and commands as they were when entry before_seq was added.
+    """SHA-256 of a pass's lane events, plate reads and commands as they were when entry before_seq was added.
 
     upto: boot -> last lane event counted; None: all that are there now.
     """
@@ -126,7 +126,5 @@ def raw_digest(conn: sqlite3.Connection, pass_id: str, before_seq: int, upto: di
     commands = [list(row) for row in conn.execute(
         "select command_id, lane, op, boot, not_after_ms, issued_at_ms, by, why, entry_seq from command"
         " where pass_id = ? and entry_seq < ? order by command_id", (pass_id, before_seq))]  # fmt: skip
-    if not events and not reads and not commands:
-        return {}
-    return {"events": len(events), "reads": len(reads), "commands": len(commands), "upto": last,
-            "sha256": sha256_text(to_json([events, reads, commands]))}  # fmt: skip
+    parts = {"lane_events": events, "readings": reads, "commands": commands}
+    return {name: sha256_text(to_json(rows)) for name, rows in parts.items() if rows} | ({"upto": last} if last else {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,7 +59,22 @@ def _findings(
         found.append(
             Finding("head_removed", f"{seq}", f"链头 {seq} 不在 {HEADS_FILE} 中 head {seq} is not in {HEADS_FILE}")
         )
+    recorded = {
+        tuple(json.loads(span)) for (span,) in conn.execute(
+            "select t.value from entry e, json_each(e.body, '$.tombstones') t where e.kind = 'deleted'"
+            " and e.kind not in ('opened', 'verdict', 'answer', 'closed')"
+        )
+    }  # fmt: skip
     for t in tombstones:
+        if (t["first_seq"], t["last_seq"]) not in recorded:
+            where = f"{t['first_seq']}-{t['last_seq']}"
+            found.append(
+                Finding(
+                    "tombstone_unrecorded",
+                    where,
+                    f"删除标记 {where} 没有删除条目 no entry records the deletion of {where}",
+                )
+            )
         if not is_signed_by(key, {k: t[k] for k in TOMBSTONE_SIGNED}, t["signature"]):
             where = f"{t['first_seq']}-{t['last_seq']}"
             found.append(

@@ -26,7 +26,9 @@ def passes_part(data_dir: Path, lo: int, hi: int) -> tuple[list[Finding], int]:
         rare = "kind not in ('opened', 'verdict', 'answer', 'closed')"
         erased = {d for (body,) in conn.execute(f"select body from entry where kind = 'erased' and {rare}")
                   for d in json.loads(body).get("digests", [])}  # fmt: skip
-        has_raw = conn.execute("select 1 from lane_event limit 1").fetchone() is not None
+        over = {name: before_ms for name, before_ms in conn.execute(
+            "select json_extract(body, '$.class'), max(json_extract(body, '$.before_ms')) from entry where kind = 'deleted'"
+            f" and {rare} and json_extract(body, '$.before_ms') is not null group by 1")}  # fmt: skip
         found: list[Finding] = []
         rows = conn.execute(
             f"select p.pass_id, p.doc, {', '.join('p.' + c for c in _COLUMNS)}, e.seq, e.kind, e.lane, e.at_ms, e.body"
@@ -38,7 +40,7 @@ def passes_part(data_dir: Path, lo: int, hi: int) -> tuple[list[Finding], int]:
             of_pass = list(group)
             row = dict(zip(("pass_id", "doc", *_COLUMNS), of_pass[0][:n], strict=True))
             try:
-                found += _pass(conn, row, [r[n:] for r in of_pass], erased, has_raw)
+                found += _pass(conn, row, [r[n:] for r in of_pass], erased, over)
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 found.append(_differs(row["pass_id"], f"{type(error).__name__}: {error}"))
         return found, 0
@@ -54,7 +56,9 @@ def _differs(pass_id: str, what: str) -> Finding:
     )
 
 
-def _pass(conn: sqlite3.Connection, row: Doc, entries: list[Any], erased: set[str], has_raw: bool) -> Iterator[Finding]:
+def _pass(
+    conn: sqlite3.Connection, row: Doc, entries: list[Any], erased: set[str], over: dict[str, int]
+) -> Iterator[Finding]:
     pass_id = row["pass_id"]
     if entries[0][0] is None:
         yield Finding("row_alone", pass_id, f"通行 {pass_id} 没有条目 the row of pass {pass_id} has no entry")
@@ -70,11 +74,13 @@ def _pass(conn: sqlite3.Connection, row: Doc, entries: list[Any], erased: set[st
         photos |= body.get("photos", {}) if kind == "verdict" else {}
         uploads |= sets.get("uploads", {})
         marks |= set(marks_in(text))
-        if kind == CLOSED and has_raw and (raw := sets.get("raw")) and raw["events"]:
-            now = raw_digest(conn, pass_id, seq, raw["upto"])
-            if now and now["sha256"] != raw["sha256"]:
-                yield Finding("raw_changed", pass_id, f"通行 {pass_id} 的识别、车道事件或指令被改动"
-                              f" readings, lane events or commands of pass {pass_id} were changed")  # fmt: skip
+        if kind == CLOSED and (raw := sets.get("raw")):
+            now = raw_digest(conn, pass_id, seq, raw.get("upto", {}))
+            for name in ("lane_events", "readings", "commands"):
+                if raw.get(name) != now.get(name) and not at_ms < over.get(name, 0):
+                    yield Finding(
+                        "raw_changed", pass_id, f"通行 {pass_id} 的 {name} 被改动 {name} of pass {pass_id} were changed"
+                    )
     stored = json.loads(row["doc"])
     if names := differing(doc, stored, has_sets=has_sets):
         yield _differs(pass_id, ", ".join(names))

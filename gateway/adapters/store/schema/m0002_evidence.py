@@ -79,5 +79,25 @@ STATEMENTS = (
     "alter table photo add column state text not null default 'kept' check (state in ('kept', 'garbage', 'dropped'))",
     "create index photo_garbage on photo (state) where state = 'garbage'",
     "create index photo_taken on photo (taken_at_ms) where state = 'kept'",
+    # a command's entry may be deleted before the command when their passes differ
+    """create table command_now (
+  command_id text primary key,                   -- ULID
+  lane text not null,
+  pass_id text not null,
+  op text not null,
+  boot text not null,
+  not_after_ms integer not null,                 -- the lane's own clock
+  issued_at_ms integer not null,
+  by text not null,
+  why text not null,
+  entry_seq integer not null,                    -- the newest entry when it was committed
+  result text not null default '',               -- '' until the lane answered
+  reason text not null default '',
+  result_at_ms integer
+) strict""",
+    "insert into command_now select * from command",
+    "drop table command",
+    "alter table command_now rename to command",
+    "create index command_pass on command (pass_id)",
     "create index pass_closed on pass (closed_at_ms) where state = 'closed'",
 )
