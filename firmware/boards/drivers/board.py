@@ -32,12 +32,13 @@ class LaneBoard:
         self.DRIVES = table.DRIVES
         self.RESERVE_BYTES = table.RESERVE_BYTES
         self._table = table
+        probe.check_processor(table)
         wanted_in = [role for role in inputs if role not in settings["absent"]]
         wanted_out = [role for role in outputs if role not in settings["absent_outputs"]]
         self._at, out_at = fit.fit(table, wanted_in, wanted_out, settings["io"])
         self._out_at = out_at
         self._bus = Bus(table.I2C) if table.I2C is not None else None
-        probe.check(table, self._bus)
+        probe.check_expanders(table, self._bus)
         self._expanders = {
             address: Expander(self._bus, chip, address, off_level(table, address))
             for address, (chip, _kind) in table.EXPANDERS.items()

@@ -2,11 +2,18 @@
 
 from machine import Pin
 
+from .fit import Misfit
 from .i2c import Bus, Expander
+from .probe import check_processor
 from .rs485 import Line
 
 
 def all_off(table):
+    try:
+        check_processor(table)
+    except Misfit as e:
+        print("boot: outputs not driven " + str(e))
+        return
     for label in table.TERMINALS:
         kind, way, place, _bit, on = table.TERMINALS[label]
         if kind == "out" and way in ("gpio", "pio"):

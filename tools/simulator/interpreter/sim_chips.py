@@ -92,7 +92,7 @@ class PCF85063A:
         if len(data) == 8 and self._pointer == 4:
             second, minute, hour, day, _weekday, month, year = [(b >> 4) * 10 + (b & 15) for b in data[1:]]
             when = time.mktime((2000 + year, month, day, hour, minute, second, 0, 0))
-            self._offset = when - time.time()
+            self._offset = int(when - time.time())
             with open(self.FILE, "w") as f:
                 f.write(str(self._offset))
 
