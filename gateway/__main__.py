@@ -10,6 +10,7 @@ import typer
 
 from gateway import __version__
 from gateway.adapters.technician.commands import app as lane
+from gateway.policy_commands import app as policy
 
 app = typer.Typer(
     help="绿闸 Lvzha: 环保门禁网关 environmental access gate (HJ 1321-2023)", no_args_is_help=True, add_completion=False
@@ -17,6 +18,7 @@ app = typer.Typer(
 bench = typer.Typer(help="性能与故障测量 Measurements; slow, not part of the tests", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 app.add_typer(lane, name="lane")
+app.add_typer(policy, name="policy")
 pki = typer.Typer(help="证书 Certificates: who may connect to the broker", no_args_is_help=True)
 app.add_typer(pki, name="pki")
 
@@ -128,6 +130,20 @@ def failpoints(
     from tools.bench.recovery import measure_points
 
     raise typer.Exit(measure_points(tuple(point or POINTS), seed, as_json))
+
+
+@bench.command("policy")
+def bench_policy(
+    rules: Annotated[int, typer.Option(min=1, max=500, help="number of rules")] = 200,
+    days: Annotated[int, typer.Option(min=2, help="days of history")] = 30,
+    per_day: Annotated[int, typer.Option(min=1, help="passages a day")] = 2230,
+    seed: Annotated[int, typer.Option(help="random seed")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """策略引擎 Decisions per second with many rules, checks of a pack, a rehearsal on a ledger, the forecast's error."""
+    from tools.bench.policy import measure
+
+    raise typer.Exit(measure(rules, days, per_day, seed, as_json))
 
 
 def main() -> None:

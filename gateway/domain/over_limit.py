@@ -41,6 +41,7 @@ class OverLimitCase:
     plate_colour: str = ""
     env_reg_code: str = ""  # machines
     found_at_ms: int | None = None
+    effective_from_ms: int = 0
     checked_at_ms: int | None = None
     checked_by: str = ""
     findings: str = ""
@@ -60,7 +61,8 @@ class OverLimitCase:
 
 
 def received(*, exceed_id: str, target: str, reason: str, at_ms: int, terms: Terms, plate_no: str = "",
-             plate_colour: str = "", env_reg_code: str = "", found_at_ms: int | None = None) -> OverLimitCase:  # fmt: skip
+             plate_colour: str = "", env_reg_code: str = "", found_at_ms: int | None = None,
+             effective_from_ms: int = 0) -> OverLimitCase:  # fmt: skip
     if target not in TARGETS:
         raise CaseRefused(f"over-limit {exceed_id}: target {target!r}; allowed: {', '.join(TARGETS)}")
     if not (plate_no and plate_colour) and not env_reg_code:
@@ -68,6 +70,7 @@ def received(*, exceed_id: str, target: str, reason: str, at_ms: int, terms: Ter
     return OverLimitCase(
         exceed_id=exceed_id, target=target, reason=reason, received_at_ms=at_ms, due_at_ms=_due(at_ms, terms.check_h),
         plate_no=plate_no, plate_colour=plate_colour, env_reg_code=env_reg_code, found_at_ms=found_at_ms,
+        effective_from_ms=effective_from_ms,
     )  # fmt: skip
 
 

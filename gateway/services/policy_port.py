@@ -5,7 +5,7 @@ Every method that takes an entry commits it in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from gateway.domain.exceptions import PassException
@@ -57,7 +57,9 @@ class PolicyStore(Protocol):
 
     def blacklist(self) -> list[dict[str, Any]]: ...
 
-    def put_case(self, case: OverLimitCase, entry: NewEntry) -> None: ...
+    def put_cases(self, cases: Sequence[OverLimitCase], entry: NewEntry) -> None:
+        """The cases, and the list of vehicles that the gate stops."""
+        ...
 
     def case(self, exceed_id: str) -> OverLimitCase | None: ...
 

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gateway.adapters.store.connection import LedgerFile
+from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.domain import over_limit
 from gateway.domain.exceptions import PassException
 from gateway.domain.over_limit import OverLimitCase
 from gateway.domain.records import to_json
-from gateway.services.ports import NewEntry
+from gateway.services.ports import LedgerUnavailable, NewEntry
 
 _EXCEPTION = "exception_id, plate_no, plate_colour, reason_kind, reason, approver, from_ms, until_ms"
 
 
 class SqlitePolicies:
-    def __init__(self, file: LedgerFile) -> None:
+    """file: one that can only be read will do for everything that changes nothing."""
+
+    def __init__(self, file: LedgerFile | ReadOnlyLedger) -> None:
         self._file = file
 
     # ------------------------------------------------------------ packs
@@ -38,7 +41,7 @@ class SqlitePolicies:
             conn.execute("insert or ignore into policy_pack values (?,?,?,?,?)",
                          (policy_id, version, to_json(doc), origin, at_ms))  # fmt: skip
 
-        self._file.write(put)
+        self._writable().write(put)
 
     def packs(self) -> list[dict[str, Any]]:
         """policy_id, version, doc, origin, received_at_ms of every pack ever kept."""
@@ -135,9 +138,22 @@ class SqlitePolicies:
 
     # ------------------------------------------------------------ over-limit cases
 
-    def put_case(self, case: OverLimitCase, entry: NewEntry) -> None:
-        self._with_entry(entry, "insert or replace into over_limit_case values (?,?,?,?,?)",
-                         case.exceed_id, case.target, case.state, case.due_at_ms, to_json(over_limit.to_doc(case)))  # fmt: skip
+    def put_cases(self, cases: Sequence[OverLimitCase], entry: NewEntry) -> None:
+        """The cases and, for vehicles, the list that the gate stops by: one transaction."""
+
+        def put(conn: sqlite3.Connection) -> None:
+            for case in cases:
+                conn.execute("insert or replace into over_limit_case values (?,?,?,?,?)",
+                             (case.exceed_id, case.target, case.state, case.due_at_ms, to_json(over_limit.to_doc(case))))  # fmt: skip
+                if case.state == "lifted":
+                    conn.execute("delete from over_limit where exceed_id = ?", (case.exceed_id,))
+                elif case.target == "vehicle":
+                    conn.execute("insert or replace into over_limit values (?,?,?,?,?)",
+                                 (case.exceed_id, case.plate_no, case.plate_colour, case.reason, case.effective_from_ms))  # fmt: skip
+            file.chain.append(conn, [entry], {}, {})
+
+        file = self._writable()
+        file.write(put)
 
     def case(self, exceed_id: str) -> OverLimitCase | None:
         rows = self._rows("select doc from over_limit_case where exceed_id = ?", exceed_id)
@@ -175,12 +191,18 @@ class SqlitePolicies:
     def _with_entry(self, entry: NewEntry, sql: str, *values: Any) -> None:
         def put(conn: sqlite3.Connection) -> None:
             conn.execute(sql, values)
-            self._file.chain.append(conn, [entry], {}, {})
+            file.chain.append(conn, [entry], {}, {})
 
-        self._file.write(put)
+        file = self._writable()
+        file.write(put)
 
     def _write(self, sql: str, *values: Any) -> None:
-        self._file.write(lambda conn: conn.execute(sql, values))
+        self._writable().write(lambda conn: conn.execute(sql, values))
+
+    def _writable(self) -> LedgerFile:
+        if not isinstance(self._file, LedgerFile):
+            raise LedgerUnavailable(f"{self._file.data_dir}: opened for reading only")
+        return self._file
 
     def _rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         return self._file.read(lambda conn: conn.execute(sql, values).fetchall())

@@ -1,0 +1,218 @@
+"""What `lvzha policy ...` does: show and check packs, rehearse them on the ledger, activate them, state levels and exceptions.
+
+Joins store and services for the command line as app.py does for the running gateway. Each function prints and returns
+the exit code.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gateway.adapters.policies.files import DEFAULT_PACK, find_pack, load_pack, read_document
+from gateway.adapters.store.connection import LedgerFile
+from gateway.adapters.store.policy import SqlitePolicies
+from gateway.adapters.store.reading import StoreRefused
+from gateway.adapters.store.readonly import ReadOnlyLedger
+from gateway.adapters.store.registers import SqliteRegisters
+from gateway.config import ConfigRefused, Settings, load
+from gateway.domain.exceptions import ExceptionRefused
+from gateway.domain.policy import Policy
+from gateway.domain.policy_pack import PackRefused
+from gateway.domain.policy_rules import Pack
+from gateway.domain.policy_space import GRADES, INDUSTRIES, LEVELS, REGIONS, Site
+from gateway.domain.policy_table import as_html, as_text, decision_table, facts_of_pack, stage_matrix
+from gateway.services.exceptions import Exceptions
+from gateway.services.policy_book import PolicyBook, PolicyRefused
+from gateway.services.policy_figures import response_page
+from gateway.services.policy_rehearsal import forecast_next_day, rehearse_days, report
+
+REFUSALS = (PackRefused, PolicyRefused, ExceptionRefused, StoreRefused, ConfigRefused)
+
+
+class _Clock:
+    def wall_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def mono_s(self) -> float:
+        return time.monotonic()
+
+
+def _run(action: Callable[[], int]) -> int:
+    try:
+        return action()
+    except REFUSALS as refusal:
+        print(f"无法执行 cannot be done:\n{refusal}", file=sys.stderr)
+        return 2
+
+
+def _print(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def show(pack: str, html: Path | None, industry: str, grade: str, region: str, as_json: bool) -> int:
+    """The decision table of a pack, as text, page or JSON."""
+
+    def action() -> int:
+        for name, value, allowed in (
+            ("industry", industry, INDUSTRIES),
+            ("grade", grade, GRADES),
+            ("region", region, REGIONS),
+        ):
+            if value and value not in allowed:
+                raise PolicyRefused(f"--{name} {value!r}; allowed: {', '.join(allowed)}")
+        loaded = load_pack(find_pack(pack))
+        site = Site(industry=industry, grade=grade, region=region)
+        matrices = [(level, stage_matrix(loaded, level=level, at_ms=_Clock().wall_ms(), site=site)) for level in LEVELS]
+        if html is not None:
+            html.write_text(as_html(loaded, matrices), "utf-8")
+            print(f"已写入 written: {html}")
+        elif as_json:
+            _print({"pack": dict(facts_of_pack(loaded)), "rules": [asdict(r) for r in decision_table(loaded)],
+                    "heavy_truck_entering": {level: dict(m) for level, m in matrices}})  # fmt: skip
+        else:
+            print(as_text(loaded, matrices))
+        return 0
+
+    return _run(action)
+
+
+def check(pack: str, as_json: bool) -> int:
+    """2 when the pack is refused (contradictions named), 1 when rules can never decide, 0 when it is sound."""
+
+    def action() -> int:
+        loaded = load_pack(find_pack(pack))
+        if as_json:
+            _print({"pack": loaded.name, "rules": len(loaded.rules), "unreachable": dict(loaded.unreachable)})
+        else:
+            for rule, by in loaded.unreachable:
+                print(f"规则永不生效 rule {rule} can never decide; before it always: {', '.join(by)}")
+            print(f"{loaded.name}: {len(loaded.rules)} 条规则 rules, {len(loaded.unreachable)} 条永不生效 unreachable")
+        return 1 if loaded.unreachable else 0
+
+    return _run(action)
+
+
+def rehearse(pack: list[str] | None, level: str | None, days: int, data: Path, as_json: bool) -> int:
+    """Who would have been refused under these packs, and how many are to be expected in the next 24 h."""
+
+    def action() -> int:
+        if level is not None and level not in LEVELS:
+            raise PolicyRefused(f"--level {level!r}; allowed: {', '.join(sorted(LEVELS))}")
+        packs = [load_pack(find_pack(name)) for name in pack or [str(DEFAULT_PACK)]]
+        now_ms = _Clock().wall_ms()
+        with closing(ReadOnlyLedger(data)) as ledger:
+            result = rehearse_days(
+                SqlitePolicies(ledger), Policy(tuple(packs)), until_ms=now_ms, days=days, level=level
+            )
+        found = report(result) | {"forecast_24h": forecast_next_day(result, until_ms=now_ms, days=days)}
+        if as_json:
+            _print(found)
+        else:
+            _print_rehearsal(found, packs, level, days)
+        return 0
+
+    return _run(action)
+
+
+def _print_rehearsal(found: dict[str, Any], packs: list[Pack], level: str | None, days: int) -> None:
+    print(f"{', '.join(p.name for p in packs)}，等级 level {level or '当时 as it was'}，{days} 天 days: "
+          f"{found['passages']} 次通行 passages, 禁行 refused {found['refused']} (新增 new {found['newly_refused']}), "
+          f"核对 held {found['held']}")  # fmt: skip
+    for zh, key in (("规则 rules", "rules"), ("运输单位 carriers", "carriers"), ("车辆 vehicles", "vehicles")):
+        print(f"{zh}: " + ", ".join(f"{name} {n}" for name, n in found[key].items()))
+    print("小时 hours: " + " ".join(f"{hour}:{n}" for hour, n in found["hours"].items()))
+    ahead = found["forecast_24h"]
+    print(f"未来 24 小时 next 24 h: {ahead['trucks']} 辆次 trucks; 历史误差 error on the last {ahead['tested_days']} days: "
+          f"{ahead['error_percent']} % (按运输单位 by carrier {ahead['carrier_error_percent']} %)")  # fmt: skip
+    for name, n in list(ahead["carriers"].items())[:20]:
+        print(f"  {name}: {n}")
+
+
+def windows(days: int, data: Path) -> int:
+    """Counts per response window."""
+
+    def action() -> int:
+        now_ms = _Clock().wall_ms()
+        with closing(ReadOnlyLedger(data)) as ledger:
+            _print(response_page(SqlitePolicies(ledger), now_ms - days * 86_400_000, now_ms))
+        return 0
+
+    return _run(action)
+
+
+# ---------------------------------------------------------------- changes; the gateway must be stopped
+
+
+def _change(config: Path, action: Callable[[PolicyBook, Exceptions], str]) -> int:
+    def run() -> int:
+        settings = load(config)
+        with closing(LedgerFile(settings.site.data_dir)) as file:
+            print(action(_book(file, settings), Exceptions(SqlitePolicies(file), _Clock())))
+        return 0
+
+    return _run(run)
+
+
+def _book(file: LedgerFile, settings: Settings) -> PolicyBook:
+    packs = [load_pack(settings.site.policy_pack or DEFAULT_PACK)]
+    return PolicyBook(SqlitePolicies(file), SqliteRegisters(file), _Clock(),
+                      enterprise_code=settings.site.enterprise_code, site_packs=packs)  # fmt: skip
+
+
+def list_packs(config: Path) -> int:
+    def action(book: PolicyBook, _: Exceptions) -> str:
+        lines = [f"生效 active: {p.name} {p.title}" for p in book.policy().packs]
+        lines += [f"待激活 waiting: {p.name} {p.title}" for p in book.waiting()]
+        lines += [f"未识别 not understood: {h['policy_id']}@{h['version']}: {h['problem']}" for h in book.held()]
+        return "\n".join([f"响应等级 response level: {book.response_level()}", *lines])
+
+    return _change(config, action)
+
+
+def activate(pack: str, by: str, config: Path) -> int:
+    def action(book: PolicyBook, _: Exceptions) -> str:
+        loaded = book.load(read_document(find_pack(pack)))
+        book.activate(loaded.policy_id, loaded.version, by=by)
+        return f"{loaded.name}: 已激活 in force"
+
+    return _change(config, action)
+
+
+def withdraw(policy_id: str, by: str, config: Path) -> int:
+    def action(book: PolicyBook, _: Exceptions) -> str:
+        book.withdraw(policy_id, by=by)
+        return f"{policy_id}: 已停用 withdrawn"
+
+    return _change(config, action)
+
+
+def set_level(value: str, by: str, reason: str, config: Path) -> int:
+    def action(book: PolicyBook, _: Exceptions) -> str:
+        book.set_level(value, by=by, reason=reason)
+        return f"响应等级 response level: {value}"
+
+    return _change(config, action)
+
+
+def set_site(name: str, value: str, by: str, config: Path) -> int:
+    def action(book: PolicyBook, _: Exceptions) -> str:
+        book.set_site(name, value, by=by)
+        return f"{name} = {value}"
+
+    return _change(config, action)
+
+
+def grant(plate: str, colour: str, kind: str, reason: str, approver: str, hours: float, config: Path) -> int:
+    def action(_: PolicyBook, exceptions: Exceptions) -> str:
+        granted = exceptions.grant(plate_no=plate, plate_colour=colour, reason_kind=kind, reason=reason,
+                                   approver=approver, hours=hours)  # fmt: skip
+        return f"例外 exception {granted.exception_id}: {granted.plate_no}"
+
+    return _change(config, action)
