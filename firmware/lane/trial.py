@@ -52,6 +52,10 @@ class Trial:
         """True while the running image has not been confirmed: the other slot must stay as it is."""
         return bool(self._trial)
 
+    def update_id(self):
+        """Id of the update that brought the running image, while it has not been confirmed; else None."""
+        return self._trial.get("id")
+
     def step(self, now, has_gateway, late_steps, crossings):
         """has_gateway: heard now. late_steps: steps of the safety loop over the deadline, crossings: completed, both since boot."""
         if not self._trial or self.is_rollback_wanted:

@@ -16,6 +16,7 @@ SIGNED = b"lvzha-image-v1\n"  # before the manifest's SHA-256, so that no other 
 KEY_FILE = "update.pub"
 SILENT_MS = 600000  # no chunk for this long: the update is given up
 PAUSE_MS = 100
+ENDS = ("refused", "failed", "confirmed", "rolled_back")
 TELL_MS = 5000  # for the last words before the restart; events are on flash in any case
 
 
@@ -28,35 +29,41 @@ class Update:
         self._version = None
         self._receiver = None
         self._chunk = None
+        self._last = None  # how the last one ended, for a sender that did not hear it
         self._heard_at = 0
-        self._is_commit = self._is_abort = self._is_paused = False
+        self._is_commit = self._is_abort = self._is_paused = self._is_open = False
         self._beat = lambda: None
         self.trial = Trial(parts.slot, self._now(), self._tell)
 
     # ---- what the gateway says; called by the link's reader, takes no time ----
 
     def take(self, message):
-        step = message["step"]
-        if step == "announce":
-            if self._id is None and self._wanted is None:
+        step, update_id = message["step"], message["id"]
+        if update_id == self._id:
+            self._heard_at = self._now()
+            self._take_mine(step, message)
+        elif self._last is not None and update_id == self._last[0]:
+            self._answer(*self._last)  # it ended, and its sender did not hear
+        elif update_id == self.trial.update_id():
+            self._answer(update_id, "committed", 0, self._parts.FIRMWARE, None)
+        elif step == "announce" and (self._wanted is None or self._wanted["id"] != update_id):
+            if self._id is not None or self._wanted is not None:
+                self._answer(update_id, "refused", 0, message["version"], "busy")
+            else:
                 self._wanted = message
-            elif self._id == message["id"]:
-                self._heard_at = self._now()
-                self._say("paused" if self._is_paused else "receiving")
-            elif self._wanted is None or self._wanted["id"] != message["id"]:
-                self._answer(message["id"], "refused", 0, message["version"], "busy")
-        elif message["id"] != self._id:
-            self._answer(message["id"], "failed", 0, None, "unknown")
-        elif step == "abort":
+
+    def _take_mine(self, step, message):
+        if step == "abort":
             self._is_abort = True
+        elif self._receiver is None or not self._is_open:
+            return  # the signature is still being checked, or the image read back
         elif step == "commit":
             self._is_commit = True
-        elif self._receiver is not None and not self._is_paused and self._chunk is None:
-            if message["offset"] == self._receiver.offset:
-                self._chunk = message["data"]
-            else:
-                self._say("receiving")  # this is where it goes on
-        self._heard_at = self._now()
+        elif self._is_paused or step == "announce" or message["offset"] != self._receiver.offset:
+            if self._chunk is None:
+                self._say("paused" if self._is_paused else "receiving")  # this is where it goes on
+        elif self._chunk is None:
+            self._chunk = message["data"]
 
     def _answer(self, update_id, state, offset, version, reason):
         if update_id is not None:
@@ -64,15 +71,16 @@ class Update:
             self._parts.replies.append(("update/status", contract.encode("update/status", status)))
 
     def _say(self, state, reason=None):
-        self._answer(self._id, state, self._receiver.offset if self._receiver else 0, self._version, reason)
+        offset = self._receiver.offset if self._receiver else 0
+        if state in ENDS:
+            self._last = (self._id, state, offset, self._version, reason)
+        self._answer(self._id, state, offset, self._version, reason)
 
     def _tell(self, kind, state, update_id, version, reason):
-        data = {"version": version}
-        if reason is not None:
-            data["reason"] = reason
-        self._parts.note(kind, data)
+        self._parts.note(kind, {"version": version} if reason is None else {"version": version, "reason": reason})
         self._parts.store()
-        self._answer(update_id, state, 0, version, reason)
+        self._last = (update_id, state, 0, version, reason)
+        self._answer(*self._last)
 
     # ---- the task ----
 
@@ -115,7 +123,8 @@ class Update:
 
     async def _install(self, message):
         self._id, self._version, self._wanted = message["id"], message["version"], None
-        self._chunk, self._is_commit, self._is_abort, self._is_paused = None, False, False, False
+        self._chunk = None
+        self._is_commit = self._is_abort = self._is_paused = self._is_open = False
         self._heard_at = self._now()
         is_started = False
         try:
@@ -123,7 +132,7 @@ class Update:
             if reason is not None:
                 raise Refused(reason)
             await self._check_signature(message)
-            self._parts.note("update.started", {"version": self._version})
+            self._note("update.started", {"by": message["by"]} if "by" in message else {})
             is_started = True
             await self._receive(message)
         except Refused as e:
@@ -137,8 +146,13 @@ class Update:
             self._receiver = self._id = None
 
     def _end(self, state, reason):
-        self._parts.note("update.refused", {"version": self._version, "reason": reason})
+        self._note("update.refused", {"reason": reason})
         self._say(state, reason)
+
+    def _note(self, kind, more=None):
+        data = {"version": self._version}
+        data.update(more or {})
+        self._parts.note(kind, data)
 
     async def _check_signature(self, message):
         try:
@@ -166,6 +180,7 @@ class Update:
         )
         for _ in receiver.resume():
             await self._breathe()
+        self._is_open = True
         self._say("receiving")
         while not self._is_commit:
             await self._breathe()
@@ -178,15 +193,16 @@ class Update:
                 raise Refused("silent")
             else:
                 await asyncio.sleep_ms(5)
-        if receiver.version is not None and receiver.version != self._version:
-            raise Refused("manifest")
+        self._is_open = False
+        if receiver.version != self._version:
+            raise Refused("incomplete" if receiver.version is None else "manifest")
         for _ in receiver.verify():
             await self._breathe()
-        parts.note("update.verified", {"version": self._version})
+        self._note("update.verified")
         self._say("verified")
         for _ in receiver.commit(self._id):
             await self._breathe()
-        parts.note("update.committed", {"version": self._version})
+        self._note("update.committed")
         self._say("committed")
         until = self._now()
         while self._is_telling() and since(self._now(), until) < TELL_MS:
@@ -216,4 +232,5 @@ class Update:
             await asyncio.sleep_ms(PAUSE_MS)
         self._is_paused = False
         self._heard_at = self._now()
-        self._say("receiving")
+        if self._is_open:
+            self._say("receiving")

