@@ -297,3 +297,137 @@ def test_the_battery_clock_gives_the_time_before_the_network_does(twin):
     assert 1795493529000 <= int(words[1]) < 1795493589000
     assert "(2026, 11, 24, 1," in text
     assert "wall None None" in twin.run(say, faults="rtc.stopped")[1], "a clock that stood still is not believed"
+
+
+@pytest.mark.requirement("S0-56")
+@on("w5500_evb_pico")
+def test_the_edge_cuts_the_motor_while_python_only_goes_on_granting(twin):
+    script = """
+board = table.Board(ROLES, OUTPUTS, settings)
+run(board, 300)
+board.write("close", 1)
+run(board, 100)
+print("closing")
+print("edge", run(board, 3000, lambda: level("edge")))
+run(board, 300)
+print("let go")
+run(board, 300, lambda: not level("edge"))
+run(board, 200)
+print("still wanted")
+board.write("close", 0)
+run(board, 50)
+board.write("close", 1)
+run(board, 50)
+board.write("close", 0)
+"""
+    process = twin.start(script)
+    assert process.stdout is not None
+    at_the_words = {}
+    for line in process.stdout:
+        if line.startswith("closing"):
+            twin.plant.set("edge", 1)
+        if line.startswith("let go"):
+            twin.plant.set("edge", 0)
+        at_the_words[line.strip()] = twin.switched("close")
+    assert process.wait(10) == 0 and "edge True" in at_the_words, at_the_words
+    assert at_the_words["let go"] == at_the_words["still wanted"] == [("close", 1), ("close", 0)], "cut, and stays cut"
+    assert twin.switched("close") == [("close", 1), ("close", 0)] * 2, "usable again after an order off"
+
+
+@pytest.mark.requirement("X-13")
+@on("w5500_evb_pico")
+def test_a_hung_python_does_not_keep_the_motor_on(twin):
+    script = """
+board = table.Board(ROLES, OUTPUTS, settings)
+run(board, 100)
+board.write("close", 1)
+run(board, 200)
+print("hangs")
+while True:
+    pass
+"""
+    process = twin.start(script)
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith("hangs"):
+        pass
+    rig.until(lambda: twin.switched("close") == [("close", 1), ("close", 0)], 10, "the budget ended")
+    assert process.poll() is None, "still hanging"
+    process.kill()
+    process.wait()
+
+
+@on("w5500_evb_pico")
+def test_the_interlock_s_terminals_are_not_given_to_others(twin):
+    script = """
+for io in ({"close": "GP3", "open": "GP2"}, {"edge": "GP27 nc", "curtain": "GP8 nc"}, {"edge": "GP8"}):
+    try:
+        table.Board(ROLES, OUTPUTS, dict(settings, io=io))
+    except Misfit as e:
+        print("refused", e.where, e.allowed)
+"""
+    text = twin.run(script)[1]
+    assert text.count("refused io.close GP2") == 1 and text.count("refused io.edge GP8 nc") == 2, text
+
+
+@pytest.mark.requirement("X-06")
+@on(*BOARDS)
+def test_a_control_step_with_the_board_s_reading_allocates_nothing(twin):
+    script = """
+import gc, micropython
+from lane.safety import Safety
+from lane.ticks import mask
+board = table.Board(ROLES, OUTPUTS, settings)
+class Rest:
+    def has_memory(self):
+        return True
+    def store(self):
+        pass
+lane = config.check({"site": "5303020007", "lane": "g1-b01", "board": table.NAME, "broker_host": "127.0.0.1",
+    "sntp_host": "127.0.0.1", "absent": settings["absent"], "absent_outputs": [], "lane_class": "III",
+    "means": ["drive_force", "beam"], "force_test": "2026-11-01", "commissioned": "00" * 32})
+present = [role for role in ROLES if role not in settings["absent"]]
+run(board, 200)
+safety = Safety(lane, present, Rest(), mask(time.ticks_ms()))
+safety.inputs.lost = board.lost
+board.read(safety.inputs.level)
+safety.start(mask(time.ticks_ms()))
+written = bytearray(len(OUTPUTS))
+locked = moving = 0
+def step():
+    global locked, moving
+    now = mask(time.ticks_ms())
+    gc.collect()
+    micropython.heap_lock()
+    try:
+        board.read(safety.inputs.level)
+        safety.step(now)
+        for i in range(len(OUTPUTS)):
+            if safety.out[i] != written[i]:
+                written[i] = safety.out[i]
+                board.write(OUTPUTS[i], safety.out[i])
+    finally:
+        micropython.heap_unlock()
+    locked += 1
+    moving += 1 if safety.barrier.motion else 0
+    time.sleep_ms(4)
+for phrase, role, state in (("raise", "button_raise", "open"), ("lower", "button_lower", "closed")):
+    print(phrase)
+    for _ in range(900):
+        step()
+        if safety.barrier.state == state:
+            break
+    print(phrase, safety.barrier.state)
+print("locked", locked, "moving", moving)
+"""
+    script = script.replace("import gc, micropython", "import gc, micropython\nfrom lane import config", 1)
+    process = twin.start(script)
+    assert process.stdout is not None
+    text = ""
+    for line in process.stdout:
+        text += line
+        if line.strip() in ("raise", "lower"):
+            twin.plant.press("button_" + line.strip(), 0.3)
+    assert process.wait(10) == 0, text
+    assert "raise open" in text and "lower closed" in text, text
+    words = text.split()
+    assert int(words[words.index("locked") + 1]) > 200 and int(words[words.index("moving") + 1]) > 100

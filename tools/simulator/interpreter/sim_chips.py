@@ -151,7 +151,10 @@ class Module:
         elif frame[1] == 15:
             self.coils[0] = frame[7]
             self.show()
-            answer[2], answer[3], answer[4], answer[5] = frame[2], frame[3], frame[4], frame[5]
+            i = 2
+            while i < 6:
+                answer[i] = frame[i]
+                i += 1
             count = 6
         else:
             answer[1], answer[2] = frame[1] | 0x80, 1
