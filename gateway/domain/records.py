@@ -26,6 +26,8 @@ KINDS = (
     "movement",  # the arm moved without a gateway command: button, fire, force, offline policy
     "manual_raise",  # a person raises the arm without an open pass
     "technician",  # a technician's order to a lane, before it was sent
+    "lane_update",  # firmware: started, verified, committed, confirmed, refused or rolled back, as the lane tells it
+    "commissioned",  # a lane's commissioning document was accepted: its hash, who measured, the day of the force test
     "lane_config",  # settings ordered for a lane, and whether it took them
     "recovery",  # something was finished or explained after a restart
     "correction",  # a person corrects a row: who, why, old and new value

@@ -175,6 +175,9 @@ class LaneDesk:
         if e["kind"] in UNORDERED_KINDS or (e["kind"].startswith("barrier.") and cause in UNORDERED_CAUSES):
             body = {"kind": e["kind"], "data": e["data"], "lane_event": f"{e['boot']}-{e['seq']}"}
             change.entries.append(NewEntry("movement", self.place.lane, p.pass_id if p else "", at_ms, body))
+        elif e["kind"].startswith("update."):
+            body = {"step": e["kind"][7:], **e["data"], "lane_event": f"{e['boot']}-{e['seq']}"}
+            change.entries.append(NewEntry("lane_update", self.place.lane, "", at_ms, body))
 
     async def _result(self, r: dict[str, Any]) -> None:
         if r["result"] in contract.TERMINAL:
