@@ -300,9 +300,10 @@ def _inputs(parts):
 
 
 def _outputs(parts):
-    """level, who set it, terminal and path: `on test Y03 i2c`."""
+    """level, who set it, terminal and path: `on test Y03 i2c`; the sign: what it shows, its lines as hex of GBK bytes."""
     out, driven = parts.safety.out, parts.drive.level
-    return [
+    sign = parts.sign.showing + " " + "/".join([line.hex() for line in parts.sign.lines()])
+    return [("sign", sign[:TEXT_CHARACTERS])] + [
         (
             role,
             ("on" if out[i] or driven[i] else "off")
@@ -385,6 +386,11 @@ def _journal(parts):
     ]
 
 
+def _heads(parts):
+    texts = parts.heads.texts
+    return [("kept", len(texts))] + [("head " + str(i), text) for i, text in enumerate(texts)]
+
+
 def _link(parts):
     link = parts.link
     if link is None:
@@ -411,5 +417,6 @@ QUESTIONS = {
     "settings": _settings,
     "health": _health,
     "journal": _journal,
+    "heads": _heads,
     "link": _link,
 }

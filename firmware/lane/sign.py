@@ -106,8 +106,12 @@ class Sign:
             self._sent_at = now
             self._send()
 
+    def lines(self):
+        """The lines shown now, as GBK bytes."""
+        return self._pages[self._page] if self._pages else []
+
     def _send(self):
-        lines = self._pages[self._page] if self._pages else []
+        lines = self.lines()
         spare = self._lines_up & ~((1 << len(lines)) - 1)
         if spare:
             self._put(frame(self._serial, CMD_CANCEL, bytes((spare,))))

@@ -59,11 +59,23 @@ def outputs(answer: Mapping[str, str]) -> Table:
     """Words of each output: on|off lane|test terminal path."""
     table = _table("端子 terminal", "路径 path", "输出 output", "状态 level", "来源 by")
     for name, text in answer.items():
+        if name == "sign":
+            table.add_row("-", "-", role("sign"), " / ".join(sign_lines(text)) or "-", text.split()[0])
+            continue
         on, by, terminal, path = (text.split() + ["-"] * 4)[:4]
         table.add_row(terminal.replace("_", " "), path.replace("_", " "), role(name),
                       Text("● 有 on" if on == "on" else "○ 无 off", style="bold green" if on == "on" else "dim"),
                       "测试 test" if by == "test" else "控制器 lane")  # fmt: skip
     return table
+
+
+def sign_lines(text: str) -> list[str]:
+    """The lines of a sign from the lane's words: `gateway bea94131/...`."""
+    found = text.partition(" ")[2]
+    try:
+        return [bytes.fromhex(line).decode("gbk", errors="replace") for line in found.split("/") if line]
+    except ValueError:
+        return [found]
 
 
 def facts(title: str, values: Mapping[str, Any]) -> Table:
