@@ -26,6 +26,7 @@ from gateway.adapters.sntp import server as sntp
 from gateway.adapters.store.check import findings
 from gateway.adapters.store.connection import LedgerFile, StoreRefused
 from gateway.adapters.store.ledger import SqliteLedger
+from gateway.adapters.store.offline import SqliteOfflineLists
 from gateway.adapters.store.outbox import SqliteOutbox
 from gateway.adapters.store.policy import SqlitePolicies
 from gateway.adapters.store.queries import SqliteQueries
@@ -51,6 +52,7 @@ from gateway.services.desk_port import Condition
 from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
 from gateway.services.lane_desk import LaneDesk
 from gateway.services.lane_view import LaneNow
+from gateway.services.offline_lists import OfflineLists
 from gateway.services.passage_record import Place
 from gateway.services.policy_book import PolicyBook
 from gateway.services.relay import Relay, RelaySettings
@@ -220,11 +222,16 @@ class Gateway:
                            on_condition=self._on_relay_condition, settings=_relay_settings(settings, regulator))  # fmt: skip
         capture = VehicleCapture(self.frames, self.reader, self.clock, budget_ms=settings.reading.budget_ms,
                                  min_agreeing=settings.reading.min_agreeing)  # fmt: skip
+        nows = {lane.id: LaneNow(lane.id, self.clock, self.link.lane_clock(lane.id)) for lane in settings.lanes}
+        self.lists = OfflineLists(
+            {lane.id: (lane.direction, nows[lane.id]) for lane in settings.lanes}, store=SqliteOfflineLists(self.file),
+            book=self.book, clock=self.clock, conditions=self.conditions, send=self.link.send_list,
+        )  # fmt: skip
         self.desks = {
             lane.id: LaneDesk(
                 Place(settings.site.enterprise_code, lane.id, lane.name, lane.direction, lane.entrance_code,
                       lane.barrier_code, lane.head_camera, lane.body_camera),
-                ledger=self.ledger, link=self.link, now=LaneNow(lane.id, self.clock, self.link.lane_clock(lane.id)),
+                ledger=self.ledger, link=self.link, now=nows[lane.id], lists=self.lists,
                 capture=capture, photographs=photo, book=self.book, clock=self.clock, changes=self.changes,
                 conditions=self.conditions, wake_relay=self.relay.notify,
             )
@@ -260,7 +267,7 @@ class Gateway:
             self.technicians.resume()
             self.link.start(loop)
             parts.callback(self.link.stop)
-            tasks = [asyncio.create_task(c, name=n) for n, c in (("lanes", self._lanes()), ("ticks", self._ticks()))]
+            tasks = [asyncio.create_task(c, name=n) for n, c in (("lanes", self._lanes()), ("ticks", self._ticks()), ("lists", self.lists.run()))]
             for task in tasks:
                 task.add_done_callback(lambda t: stopping.set())
             notify("READY=1")
@@ -288,6 +295,7 @@ class Gateway:
         while True:
             message, done = await queue.get()
             await desk.handle(message, done)
+            self.lists.heard(message)
             await self.technicians.heard(message)
 
     async def _ticks(self) -> None:

@@ -227,6 +227,9 @@ def _lane_event(p: Pass, event: LaneEvent) -> tuple[Pass, tuple[str, ...]]:
         else:
             by = _RAISED_BY.get(str(data.get("cause")), "")
         return replace(p, raised_by=by), ()
+    if kind == "offline.decision":
+        how = f"{data['decision']}, class {data['class']}, list {data['list']}, outage {data['age_min']} min"
+        return replace(p, notes=(*p.notes, f"gateway silent, the lane decided alone: {how}")), ()
     if kind == "crossing.started":
         return replace(p, crossing="started", state=CROSSING), ()
     if kind == "crossing.completed":

@@ -14,8 +14,9 @@ import structlog
 
 from firmware.lane import contract
 from gateway.domain import passing
-from gateway.domain.passing import Answered, Judged, LaneEvent, LostByLane, Pass, Relinked
+from gateway.domain.passing import Answered, Identity, Judged, LaneEvent, LostByLane, Pass, Relinked
 from gateway.services import answering, judging
+from gateway.services import capture as capturing
 from gateway.services.capture import Capture, VehicleCapture
 from gateway.services.changes import Changes
 from gateway.services.conditions import Conditions
@@ -23,6 +24,7 @@ from gateway.services.desk_port import AnswerRefused
 from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
 from gateway.services.lane_orders import LaneOrders
 from gateway.services.lane_view import LaneNow
+from gateway.services.offline_lists import OfflineLists
 from gateway.services.passage_record import Place
 from gateway.services.policy_book import PolicyBook
 from gateway.services.ports import (
@@ -56,8 +58,10 @@ class LaneDesk:
 
     def __init__(self, place: Place, *, ledger: Ledger, link: LaneLink, now: LaneNow,
                  capture: VehicleCapture, photographs: Photographs, book: PolicyBook, clock: Clock, changes: Changes,
-                 conditions: Conditions, wake_relay: Callable[[], None]) -> None:  # fmt: skip
+                 conditions: Conditions, wake_relay: Callable[[], None], lists: OfflineLists) -> None:  # fmt: skip
         self.place, self.now = place, now
+        self._lists = lists
+        self._alone: dict[str, dict[str, Any]] = {}  # pass -> what the lane decided by itself
         self._ledger, self._link = ledger, link
         self._capture, self._photographs, self._book, self._clock = capture, photographs, book, clock
         self._changes, self._conditions, self._wake_relay = changes, conditions, wake_relay
@@ -101,6 +105,9 @@ class LaneDesk:
                                                       at_ms, error_ms, e["data"], message.received_at_ms)])  # fmt: skip
             p, actions = self._step_for(e, at_ms, error_ms, change)
             self._note_movement(e, p, at_ms, change)
+            if e["kind"] == "offline.decision" and p is not None:
+                self._alone[p.pass_id] = e["data"]
+                change.entries.append(self._lists.judge_again(self.place.lane, p.pass_id, e["data"], at_ms))
             await self._commit_patiently(change)
             self._last_seq[boot] = seq
             if p is not None:
@@ -195,7 +202,11 @@ class LaneDesk:
         reach("plate.read", pass_id)
         await self._until_clock_is_plausible()
         now_ms = self._clock.wall_ms()
-        facts = self._book.facts(capture.identity, self.place.direction, now_ms)
+        identity = capture.identity
+        is_old = now_ms - p.arrived_at_ms > capturing.RING_MS
+        if pass_id in self._alone and (is_old or not identity.plate_no):  # the cameras show another vehicle, or none
+            identity = self._lists.identity_from(self._alone[pass_id]) or Identity()
+        facts = self._book.facts(identity, self.place.direction, now_ms)
         verdict = self._book.judge(facts)
         photos = await self._write_photographs(p, capture)
         reach("photo.written", pass_id)
@@ -203,7 +214,7 @@ class LaneDesk:
             p = self._open.get(pass_id, p)
             record_no = judging.mint_record_no(self._ledger, self.place, p.arrived_at_ms)
             ids = {f.kind: f.photo_id for f in photos}
-            judged = Judged(capture.identity, verdict, ids.get("head", ""), ids.get("body", ""), record_no,
+            judged = Judged(identity, verdict, ids.get("head", ""), ids.get("body", ""), record_no,
                             judging.register_snapshot(facts.vehicle))  # fmt: skip
             p, actions = passing.step(p, judged)
             change = Change(reads=[(pass_id, r) for r in capture.reads], photos=photos)
@@ -219,7 +230,7 @@ class LaneDesk:
             self._keep(p)
         reach("verdict.durable", pass_id)
         log.info("pass decided", **{"pass": pass_id}, lane=self.place.lane, verdict=verdict.verdict, rule=verdict.rule_id,
-                 plate=capture.identity.plate_no or "unread", ms_after_edge=now_ms - p.arrived_at_ms)  # fmt: skip
+                 plate=identity.plate_no or "unread", ms_after_edge=now_ms - p.arrived_at_ms)  # fmt: skip
         await self._carry_out(p, actions)
         if not p.is_open:
             self._closed(p)
@@ -404,6 +415,7 @@ class LaneDesk:
             self._open[p.pass_id] = p
         else:
             self._open.pop(p.pass_id, None)
+            self._alone.pop(p.pass_id, None)
             self.orders.forget(p.pass_id)
 
     def _closed(self, p: Pass) -> None:

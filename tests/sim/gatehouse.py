@@ -21,6 +21,7 @@ from gateway.adapters.policies.files import DEFAULT_PACK, load_pack
 from gateway.adapters.store.check import findings
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.ledger import SqliteLedger
+from gateway.adapters.store.offline import SqliteOfflineLists
 from gateway.adapters.store.policy import SqlitePolicies
 from gateway.adapters.store.queries import SqliteQueries
 from gateway.adapters.store.registers import SqliteRegisters
@@ -31,6 +32,7 @@ from gateway.services.changes import Changes
 from gateway.services.conditions import Conditions
 from gateway.services.lane_desk import LaneDesk
 from gateway.services.lane_view import LaneNow
+from gateway.services.offline_lists import OfflineLists
 from gateway.services.passage_record import Place
 from gateway.services.policy_book import PolicyBook
 from gateway.services.ports import CameraHealth, Frame, LaneMessage
@@ -126,6 +128,8 @@ class LaneTwin:
     moved_before_entry: list[str] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
     entry_check: Any = None
+    list_version: int = 0
+    list_messages: list[dict[str, Any]] = field(default_factory=list)
 
     def ms(self) -> int:
         return round((self.clock.mono_s() - self.booted_s) * 1000)
@@ -141,7 +145,7 @@ class LaneTwin:
         if occupied:
             self.arrive(since="boot")
         self.publish("status", {"online": True, "boot": self.boot, "count": self.boots, "cause": "power_on", "unclean": "rest",
-                                "firmware": "0.1.0", "slot": "a", "board": "twin", "address": "", "contract": 1, "config": 1, "list": 0})  # fmt: skip
+                                "firmware": "0.1.0", "slot": "a", "board": "twin", "address": "", "contract": 1, "config": 1, "list": self.list_version})  # fmt: skip
         self.publish_state()
 
     def reconnect(self) -> None:
@@ -149,7 +153,7 @@ class LaneTwin:
         waiting = [("event", e) for e in self.journal]
         self.outbox.clear()
         self.publish("status", {"online": True, "boot": self.boot, "count": self.boots, "cause": "power_on", "unclean": "rest",
-                                "firmware": "0.1.0", "slot": "a", "board": "twin", "address": "", "contract": 1, "config": 1, "list": 0})  # fmt: skip
+                                "firmware": "0.1.0", "slot": "a", "board": "twin", "address": "", "contract": 1, "config": 1, "list": self.list_version})  # fmt: skip
         self.publish_state()
         self.outbox += waiting
 
@@ -228,6 +232,9 @@ class LaneTwin:
             {"id": command_id, "result": result, "reason": reason, "boot": self.boot, "seq": self.seq, "ms": self.ms()},
         )
 
+    def take_list(self, lane: str, message: dict[str, Any]) -> None:
+        self.list_messages.append(contract.decode("offline-list", contract.encode("offline-list", message)))
+
     def acknowledge(self, lane: str, boot: str, seq: int) -> None:
         self.journal = [e for e in self.journal if e["boot"] > boot or (e["boot"] == boot and e["seq"] > seq)]
 
@@ -261,8 +268,11 @@ class Gatehouse:
         self.conditions = Conditions(self.clock, self.changes)
         capture = VehicleCapture(self.cameras, self.plates, self.clock, budget_ms=3000, min_agreeing=3)
         book = PolicyBook(SqlitePolicies(self.file), self.registers, self.clock, enterprise_code="5303020007", site_packs=[PACK])
-        self.desk = LaneDesk(self.place, ledger=self.ledger, link=self.lane,
-                             now=LaneNow(LANE, self.clock, self.lane_clock), capture=capture, photographs=photo, book=book,
+        now = LaneNow(LANE, self.clock, self.lane_clock)
+        self.lists = OfflineLists({LANE: ("in", now)}, store=SqliteOfflineLists(self.file), book=book, clock=self.clock,
+                                  conditions=self.conditions, send=self.lane.take_list)  # fmt: skip
+        self.desk = LaneDesk(self.place, ledger=self.ledger, link=self.lane, lists=self.lists,
+                             now=now, capture=capture, photographs=photo, book=book,
                              clock=self.clock, changes=self.changes, conditions=self.conditions, wake_relay=lambda: None)  # fmt: skip
 
     def _has_entry(self, command: dict[str, Any]) -> bool:
@@ -306,6 +316,7 @@ class Gatehouse:
                 self.lane_clock.observe(payload["boot"], payload["ms"], self.clock.mono_s(), self.clock.wall_ms())
             message = LaneMessage(LANE, topic, payload, self.clock.wall_ms(), self.clock.mono_s(), False)
             await self.desk.handle(message, lambda: None)
+            self.lists.heard(message)
 
     async def settle(self, until: Any, within_s: float = 60.0) -> None:
         """Forward until `until()` is true. Fails after within_s of virtual time."""

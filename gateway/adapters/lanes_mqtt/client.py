@@ -25,6 +25,7 @@ log = logging.getLogger("lvzha.lanes")
 MAX_WAITING = 512
 """Messages decoded and not yet taken by the desk. The broker sends at most its window of unacknowledged ones."""
 STOP_S = 4.0
+LIST_LIVES_S = 10.0
 ANSWER_LIVES_S = 10.0
 REFUSALS_KEPT = 20
 COUNTERS = ("messages", "refused", "commands", "overrun", "time_withheld", "after_close")
@@ -67,6 +68,7 @@ class MqttLanes:
         self._clocks = {lane: LaneClock() for lane in self._lanes}
         self._configs: dict[str, bytes] = {}
         self._acknowledged: dict[str, bytes] = {}
+        self._head = ""
         self._next_time_mono_s = 0.0
         self._refusals: deque[dict[str, Any]] = deque(maxlen=REFUSALS_KEPT)
         self._told: set[tuple[str, str]] = set()
@@ -134,6 +136,19 @@ class MqttLanes:
         """
         self._configs[lane] = contract.encode("config", doc)
         self._session.send(self._config(lane))
+
+    def hand_head(self, text: str) -> None:
+        """Give every lane the newest signed head, "seq:hash", retained with `gateway`; now and at each reconnect."""
+        self._head = text
+        self._session.send(self._gateway(is_online=True))
+
+    def send_list(self, lane: str, message: dict[str, Any]) -> None:
+        """Send one part of an offline list; worthless after a while, the lane asks for what it misses.
+
+        Raises contract.ContractError."""
+        topic = contract.topic(self._site, lane, "offline-list")
+        until = self._clock.mono_s() + LIST_LIVES_S
+        self._session.send(Outgoing(topic, contract.encode("offline-list", message), until_mono_s=until))
 
     def answer_technician(self, name: str, answer: technicians.Answer) -> None:
         """Send a technician the answer to his order; dropped if the broker is not reached within ANSWER_LIVES_S."""
@@ -261,7 +276,8 @@ class MqttLanes:
 
     def _gateway(self, *, is_online: bool) -> Outgoing:
         at = contract.ms_to_time(self._clock.wall_ms()) if is_online else None
-        data = contract.encode("gateway", {"online": is_online, "at": at})
+        head = {"head": self._head} if is_online and self._head else {}
+        data = contract.encode("gateway", {"online": is_online, "at": at} | head)
         return Outgoing(contract.topic(self._site, None, "gateway"), data, is_retained=True)
 
     def _config(self, lane: str) -> Outgoing:
