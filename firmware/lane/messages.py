@@ -321,7 +321,8 @@ MESSAGES = {
         "version": _opt(("text", 1, 32)),
         "reason": _opt(("text", 1, 64)),
     },
-    "gateway": {"online": _BOOL, "at": _opt(_TIME)},
+    # head: "seq:hash", the newest signed end of the ledger's chain; a lane keeps the last few, so that a cut shows
+    "gateway": {"online": _BOOL, "at": _opt(_TIME), "head?": ("text", 66, 84)},
     "time": {"at": _TIME, "error_ms": _MS},
 }
 NAMES = tuple(sorted(MESSAGES))

@@ -13,6 +13,7 @@ from lane.commands import Commands
 from lane.contract import ROLES, ContractError
 from lane.diagnostics import Diagnostics
 from lane.drive import Drive
+from lane.heads import Heads
 from lane.health import Delays
 from lane.inputs import ARRIVAL
 from lane.loops import ARRIVED
@@ -69,6 +70,7 @@ class Parts:
         self.malformed = 0
         self.replies = []  # (message name, bytes) that the link publishes when it can
         self.drive = Drive()
+        self.heads = Heads()
         self.diagnostics = Diagnostics(self)
         self.health = self.link = None  # the roof sets them: for a technician's questions only
         self._cycles_before = journal.cycles
@@ -158,6 +160,8 @@ class Parts:
             return False
         if name == "gateway":
             self._gateway_online = message["online"]
+            if "head" in message:
+                self.heads.take(message["head"])
         elif name == "time" and not is_retained:
             self._time_at = now
             self._gateway_online = True  # it speaks
@@ -386,6 +390,7 @@ class Parts:
             self._saved_at = now
             self.journal.save()
             self.log.save()
+            self.heads.save()
             if self.cycles() - self.journal.cycles >= CYCLES_SAVED:
                 self.journal.save_cycles(self.cycles())
 

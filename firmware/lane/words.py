@@ -194,6 +194,7 @@ QUESTIONS = (
     "settings",
     "health",  # the tasks, their beats, the safety loop
     "journal",
+    "heads",  # the ledger's newest signed ends, oldest first
     "link",
     "log",
     "self_test",
