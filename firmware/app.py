@@ -24,6 +24,7 @@ from lane.update import Update
 
 STEP_MS = 5
 WATCHDOG_MS = 2000
+SIGN_MS = 50
 SETTLE_READS = 20
 TASK_RESTARTS = 10
 
@@ -112,6 +113,15 @@ async def tend(parts, health, place):
                 await asyncio.sleep_ms(10)
                 continue
         await asyncio.sleep_ms(200)
+
+
+async def show(parts, health, place):
+    """The sign: a task of its own, also while the arm moves, so that its text comes with the verdict."""
+    while True:
+        now = parts.clock.now()
+        health.beat(place, now)
+        parts.sign.step(now, parts.is_silent(now))
+        await asyncio.sleep_ms(SIGN_MS)
 
 
 async def own(name, run):
@@ -205,10 +215,12 @@ async def main(slot):
     link = Link(parts.settings, files, parts, health, log)
     parts.health, parts.link = health, link  # pyright: ignore[reportAttributeAccessIssue]
     place = health.add("tend", 5000, parts.clock.now())
+    showing = health.add("sign", 5000, parts.clock.now())
     updating = health.add("update", 10000, parts.clock.now())
     tasks = [
         asyncio.create_task(own("update", lambda: update.run(lambda: health.beat(updating, parts.clock.now())))),
         asyncio.create_task(own("tend", lambda: tend(parts, health, place))),
+        asyncio.create_task(own("sign", lambda: show(parts, health, showing))),
         asyncio.create_task(own("link", link.run)),
     ]
     await Loop(parts, health).run()  # when the safety loop ends, so does the lane: the watchdog restarts it

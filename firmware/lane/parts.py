@@ -23,6 +23,7 @@ from lane.ring import NO_PASS, event_message
 from lane.roster import Roster
 from lane.safety import Safety
 from lane.sign import Sign
+from lane.upkeep import Upkeep
 from lane.version import FIRMWARE
 
 SAVE_MS = 5000
@@ -60,7 +61,7 @@ class Parts:
         self.journal = journal
         self.log = log
         self.safety = Safety(settings, present, self, now)
-        self.sign = Sign(board.sign_write, settings["sign_seconds"], now)
+        self.sign = Sign(board, settings, now)
         self.roster = Roster()
         self.offline = OfflinePolicy(settings, self.roster, _outage_min())
         self.reader = LineReader()
@@ -71,6 +72,7 @@ class Parts:
         self.replies = []  # (message name, bytes) that the link publishes when it can
         self.drive = Drive()
         self.heads = Heads()
+        self.upkeep = Upkeep(self, now)
         self.diagnostics = Diagnostics(self)
         self.health = self.link = None  # the roof sets them: for a technician's questions only
         self._cycles_before = journal.cycles
@@ -340,6 +342,8 @@ class Parts:
             if inputs.present[i] and not inputs.is_ok(i):
                 code = "input_noisy" if inputs.noisy[i] else "input_stuck" if inputs.stuck[i] else "sensor_failed"
                 faults.append({"code": code, "component": role, "since_ms": self.clock.ms()})
+        for code, component, found_at in self.upkeep.found.values():
+            faults.append({"code": code, "component": component, "since_ms": self.clock.ms_at(found_at)})
         return faults[:8]
 
     def cycles(self):
@@ -375,9 +379,9 @@ class Parts:
     # ---- a few times a second, at rest ----
 
     def tend(self, now):
-        """Sign, offline policy and flash housekeeping."""
+        """Offline policy, upkeep and flash housekeeping."""
         is_silent = self.is_silent(now)
-        self.sign.step(now, is_silent)
+        self.upkeep.step(now)
         if self.sign.pass_name is not None and self.sign.pass_name != self._name(self.safety.lane.at_arm):
             self.sign.pass_name = None  # its vehicle is through: the text runs out by its own seconds
         self._listen_to_reader()

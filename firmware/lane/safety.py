@@ -5,11 +5,15 @@ Knows no network, no file and no clock: `now` is ticks. RAM: about 10 kB with it
 """
 
 from lane.alarm import FOREVER, Alarm
+from lane.alarmtest import LIGHT as TEST_LIGHT
+from lane.alarmtest import SIREN as TEST_SIREN
+from lane.alarmtest import AlarmTest
 from lane.antismash import FAILED, PASSED, AntiSmash
 from lane.barrier import Barrier
 from lane.config import provable_gap_mm
 from lane.contract import OUTPUTS, PRESENCE, ROLES
 from lane.inputs import (
+    ALARM_SENSE,
     ARRIVAL,
     BUTTON_LOWER,
     BUTTON_RAISE,
@@ -64,6 +68,7 @@ class Safety:
         self._commission(settings)
         self.lane = Lane(self.inputs, self.barrier, self.ring, self.watch, settings)
         self.alarm = Alarm(now)
+        self.alarm_test = AlarmTest()
         self.outputs = Outputs(settings, now)
         self.out = self.outputs.level
         self.gap_mm = provable_gap_mm(settings)
@@ -112,6 +117,7 @@ class Safety:
         self.barrier.step(now)
         self._tell(now)
         self.alarm.step(now)
+        self.alarm_test.step(now, self.alarm.pattern == "off", inputs.level[ALARM_SENSE])
         self._drive(now)
 
     def _drive(self, now):
@@ -133,9 +139,9 @@ class Safety:
         if i == STOP:
             return self.barrier.out_stop
         if i == LIGHT:
-            return self.alarm.out_light
+            return self.alarm.out_light or self.alarm_test.phase == TEST_LIGHT
         if i == SIREN:
-            return self.alarm.out_siren
+            return self.alarm.out_siren or self.alarm_test.phase == TEST_SIREN
         if i == FAULT_LIGHT:
             return self._fault_shown is not None
         return i == line

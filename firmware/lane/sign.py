@@ -1,20 +1,20 @@
-"""LED signboard: frames of the AA55..AF card, pages from the gateway, fixed safe text when the gateway is silent.
+"""LED signboard: pages from the gateway, fixed safe text when the gateway is silent, sent again because cards forget.
 
-Frame: AA 55 | SN | ADDR (64h) | 00 | CMD | LEN (2, big-endian) | DATA | CRC (2, big-endian) | AF. CRC: CRC-16/MODBUS over
-SN..DATA and two zero bytes; published vector: AA 55 01 64 00 22 00 01 0B 07 76 AF (voice 0Bh). Text (27h): line 1-4,
-seconds (0 = stay), colour 1 red 2 green 3 yellow, 00, GBK bytes. Cancel (21h): bit mask of lines.
-The board has no Chinese codec: text arrives as GBK bytes, the safe text is kept as bytes. Never waits for the card.
+The board has no Chinese codec: text arrives as GBK bytes, the safe text is kept as bytes. How a page becomes frames is the
+card's business: lane/sign_aa55.py, lane/sign_xunpeng.py, chosen by `sign_driver`. Nothing waits for the card: a frame
+goes out when the line has had time for the one before; a card that answers is sent an unanswered frame twice more.
 """
 
-from lane.ticks import diff
+from lane.ticks import add, diff
 
 RED = 1
 GREEN = 2
 YELLOW = 3
-CMD_CANCEL = 0x21
-CMD_TEXT = 0x27
-ADDRESS = 0x64
 PAGE_MS = 3000
+RETRIES = 2
+BYTES_PER_S = 960  # 9600 baud, 8N1
+PAUSE_MS = 5  # between two frames
+MUTE_PAGES = 2  # pages in a row without an answer: the sign is silent
 
 # 系统离线 / 请停车等候 / 请按呼叫按钮
 SAFE_TEXT = (
@@ -25,34 +25,76 @@ SAFE_TEXT = (
 _COLOURS = {"ALLOW": GREEN, "DENY": RED, "HOLD": YELLOW}
 
 
-def crc16(data):
-    """CRC-16/MODBUS of bytes, as a number."""
-    crc = 0xFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
-    return crc
+def card(name):
+    """The driver of a kind of card, or None without a sign. page(lines, colour): its frames; is_answer(bytes)."""
+    if name == "none":
+        return None
+    return __import__("lane.sign_" + name, None, None, ("Card",)).Card()
 
 
-def frame(serial, command, data):
-    """One frame to the card. data: at most 65,535 bytes."""
-    body = bytes((serial & 0xFF, ADDRESS, 0, command, len(data) >> 8, len(data) & 0xFF)) + data
-    crc = crc16(body + b"\x00\x00")
-    return b"\xaa\x55" + body + bytes((crc >> 8, crc & 0xFF)) + b"\xaf"
+class Line:
+    """Frames to the card one after the other, none waited for longer than reply_ms; 0: the card never answers."""
 
+    def __init__(self, write, read, is_answer, reply_ms, now):
+        """write(bytes): to the serial port, without waiting. read(): what has come since, or None."""
+        self._write = write
+        self._read = read
+        self._is_answer = is_answer
+        self._reply_ms = reply_ms
+        self._frames = []
+        self._tries = 0
+        self._free_at = now
+        self._is_answered = False
+        self._mute_pages = 0
 
-def text_frame(serial, line, text, colour, seconds=0):
-    """line: 1 to 4. text: GBK bytes. seconds: 0 = stays."""
-    return frame(serial, CMD_TEXT, bytes((line, seconds & 0xFF, colour, 0)) + text)
+    def send(self, frames):
+        """Send these frames instead of what is still to be sent."""
+        self._frames = frames
+        self._tries = 0
+        self._is_answered = False
+
+    def is_mute(self):
+        return self._mute_pages >= MUTE_PAGES
+
+    def step(self, now):
+        if not self._frames:
+            return
+        if self._tries and self._reply_ms and self._has_answer():
+            self._is_answered = True
+            self._done(now)
+        elif diff(now, self._free_at) >= 0:
+            if self._tries and (not self._reply_ms or self._tries > RETRIES):
+                self._done(now)
+            if self._frames:
+                self._put(now)
+
+    def _has_answer(self):
+        raw = self._read()
+        return bool(raw) and self._is_answer(raw)
+
+    def _put(self, now):
+        frame = self._frames[0]
+        self._tries += 1
+        self._write(frame)
+        self._free_at = add(now, len(frame) * 1000 // BYTES_PER_S + PAUSE_MS + self._reply_ms)
+
+    def _done(self, now):
+        self._frames = self._frames[1:]
+        self._tries = 0
+        self._free_at = now
+        if not self._frames and self._reply_ms:
+            self._mute_pages = 0 if self._is_answered else self._mute_pages + 1
 
 
 class Sign:
-    def __init__(self, write, refresh_s, now):
-        """write(bytes): to the serial port, without waiting. refresh_s: cards forget on power loss."""
-        self._write = write
-        self._refresh_ms = refresh_s * 1000
-        self._serial = 0
+    def __init__(self, board, settings, now):
+        """board: sign_write(bytes) and, where the port can be read, sign_read(). settings: sign_driver, sign_seconds, sign_reply_ms."""
+        self._card = card(settings["sign_driver"])
+        self._refresh_ms = settings["sign_seconds"] * 1000
+        read = getattr(board, "sign_read", None)
+        reply_ms = settings["sign_reply_ms"] if read is not None else 0
+        is_answer = self._card.is_answer if self._card is not None else None
+        self.line = Line(board.sign_write, read, is_answer, reply_ms, now)
         self._pages = []
         self._colour = GREEN
         self._shown_at = now
@@ -60,7 +102,6 @@ class Sign:
         self._page = 0
         self._sent_at = now
         self._is_due = True
-        self._lines_up = 0
         self.showing = "off"
         self.pass_name = None
 
@@ -91,7 +132,7 @@ class Sign:
         self.showing = "off"
 
     def step(self, now, is_silent):
-        """Called a few times a second, at rest. is_silent: nothing is heard of the gateway."""
+        """Called many times a second, also while the arm moves. is_silent: nothing is heard of the gateway."""
         if is_silent and self.showing != "safe_text":
             self.show_safe_text()
         elif not is_silent and self.showing == "safe_text":
@@ -104,21 +145,10 @@ class Sign:
         if self._is_due or diff(now, self._sent_at) >= self._refresh_ms:
             self._is_due = False
             self._sent_at = now
-            self._send()
+            if self._card is not None:
+                self.line.send(self._card.page(self.lines(), self._colour))
+        self.line.step(now)
 
     def lines(self):
         """The lines shown now, as GBK bytes."""
         return self._pages[self._page] if self._pages else []
-
-    def _send(self):
-        lines = self.lines()
-        spare = self._lines_up & ~((1 << len(lines)) - 1)
-        if spare:
-            self._put(frame(self._serial, CMD_CANCEL, bytes((spare,))))
-        for i, text in enumerate(lines):
-            self._put(text_frame(self._serial, i + 1, text, self._colour))
-        self._lines_up = (1 << len(lines)) - 1
-
-    def _put(self, data):
-        self._serial = (self._serial + 1) & 0xFF
-        self._write(data)

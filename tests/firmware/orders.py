@@ -32,9 +32,12 @@ class Desk:
         self.bench = Bench(vehicles=vehicles, **bench)
         self.clock = BenchClock(self.bench)
         self.shown = []
-        self.sign = Sign(self.shown.append, 30, self.bench.now)
+        self.sign = Sign(self, self.bench.settings, self.bench.now)
         self.commands = Commands(self.bench.safety, self.sign, self.clock, BOOT)
         self.bench.run(1000)
+
+    def sign_write(self, data):
+        self.shown.append(bytes(data))
 
     def message(self, op="raise", args=None, **other):
         N[0] += 1
@@ -202,7 +205,9 @@ def case_sign_shows_and_tells_the_verdict():
     desk = Desk(truck())
     args = {"pass": desk.pass_name(), "verdict": "DENY", "lines": ["bea9", "4142"], "seconds": 5}
     assert desk.send(desk.message("sign", args)) == ("done", None)
-    desk.sign.step(desk.bench.now, False)
+    for _ in range(4):
+        desk.sign.step(desk.bench.now, False)
+        desk.bench.run(50)
     assert len(desk.shown) == 2 and desk.shown[0][:2] == b"\xaa\x55" and b"\xbe\xa9" in desk.shown[0]
     assert desk.bench.safety.lane.verdict == "DENY"
     desk.bench.vehicles[0].speed = -2.0

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 import rig
 from bench import BASE
-from lane import alarm, config, contract, inputs, interlock, ticks
-from lane import sign as signs
+from lane import config, contract, inputs, interlock, ticks
 from test_scenarios import MICROPYTHON, ROOT, run_on
 
 INTERPRETERS = {"cpython": sys.executable, "micropython": MICROPYTHON}
@@ -140,48 +139,6 @@ def test_interlock_truth_table():
     assert interlock.may_open(False, False) is None
     assert interlock.may_open(True, False) == "detached"
     assert interlock.may_open(False, True) == "fault"
-
-
-def test_sign_frame_is_the_published_vector():
-    assert signs.frame(1, 0x22, b"\x0b") == bytes.fromhex("AA550164002200010B0776AF")
-
-
-def test_safe_text_is_what_it_says():
-    assert [text.decode("gbk") for text in signs.SAFE_TEXT] == ["系统离线", "请停车等候", "请按呼叫按钮"]
-
-
-def test_sign_falls_back_to_safe_text_and_recovers():
-    written: list[bytes] = []
-    sign = signs.Sign(written.append, 30, 0)
-    sign.show(0, [["bea9"], ["4142"]], "ALLOW", 20)
-    for now in range(0, 4000, 200):
-        sign.step(now, False)
-    assert any(b"\xbe\xa9" in frame for frame in written) and any(b"AB" in frame for frame in written), "pages turn"
-    del written[:]
-    sign.step(4000, True)
-    assert sign.showing == "safe_text" and len(written) == 3
-    sign.step(4200, True)
-    assert len(written) == 3, "not again at once"
-    sign.step(34100, True)
-    assert len(written) == 6, "cards forget"
-    sign.step(34300, False)
-    assert sign.showing == "off"
-
-
-def test_the_most_severe_alarm_wins_and_ends():
-    lamp = alarm.Alarm(0)
-    lamp.start(0, "attention", 10)
-    lamp.start(0, "denied", 2)
-    lamp.step(10)
-    assert lamp.pattern == "denied" and lamp.out_light
-    lamp.step(2500)
-    assert lamp.pattern == "attention"
-    lamp.step(11000)
-    assert lamp.pattern == "off" and not lamp.out_light and not lamp.out_siren
-    lamp.start(11000, "fault", alarm.FOREVER)
-    lamp.start(11000, "off", 0)
-    lamp.step(90000)
-    assert lamp.pattern == "fault", "a fault is not silenced by an order"
 
 
 def test_readme_names_every_key_with_its_bounds():
