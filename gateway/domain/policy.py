@@ -16,7 +16,7 @@ from gateway.domain.exceptions import PassException
 from gateway.domain.policy_rules import STRICTNESS, Pack, Rule
 from gateway.domain.policy_space import COUNTED_PER, Scene, Site, subject_of
 from gateway.domain.records import local_text
-from gateway.domain.vehicles import Vehicle
+from gateway.domain.vehicles import Vehicle, vehicle_class
 
 ALLOW, DENY, HOLD = "ALLOW", "DENY", "HOLD"
 
@@ -171,8 +171,14 @@ class _Judgement:
         return _Objection(rule.effect, rule.rule_id, rule.reason_code, rule.reason_zh, rule.reason_en, pack)
 
     def _networking(self, vehicle: Vehicle) -> _Objection | None:
-        must = vehicle.is_heavy_goods and vehicle.emission_stage == "6" and not vehicle.is_new_energy
-        if not must or vehicle.network_status == "1":
+        """Heavy vehicles of stage VI must be networked; so must those of which class or stage is not known."""
+        may_be_heavy = vehicle_class(vehicle.vehicle_type) in ("heavy", "")
+        if (
+            vehicle.network_status == "1"
+            or not may_be_heavy
+            or vehicle.emission_stage not in "6X"
+            or vehicle.is_new_energy
+        ):
             return None
         return self._by_pack("networking", "V05", "国六重型车未联网", "China VI heavy vehicle is not networked")
 
