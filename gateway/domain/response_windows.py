@@ -16,7 +16,7 @@ DAY_MS = 86_400_000
 
 @dataclass
 class Window:
-    """level "0" = between responses. by_stage: stage -> Counter of allowed, denied, held, forced."""
+    """level "0" = between responses. by_stage: stage -> allowed, denied, held -> count."""
 
     level: str
     from_ms: int
@@ -28,7 +28,7 @@ class Window:
     held: int = 0
     exceptions: int = 0
     passed_in_violation: int = 0  # crossed although the rules refused: a person, force, or an exit
-    by_stage: dict[str, Counter[str]] = field(default_factory=dict)
+    by_stage: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def per_day(self) -> float:
@@ -67,7 +67,8 @@ def count(windows: Sequence[Window], judged: Iterable[Mapping[str, object]]) -> 
         word = {ALLOW: "allowed", DENY: "denied"}.get(str(verdict["verdict"]), "held")
         stage = str(((verdict.get("inputs") or {}).get("vehicle") or {}).get("emission_stage") or "X")
         window.passages += 1
-        window.by_stage.setdefault(stage, Counter())[word] += 1
+        counts = window.by_stage.setdefault(stage, {"allowed": 0, "denied": 0, "held": 0})
+        counts[word] += 1
         setattr(window, word, getattr(window, word) + 1)
         window.exceptions += str(verdict["rule_id"]).startswith("exception:")
         if row.get("crossed") and (word == "denied" or verdict.get("violates_policy")):
