@@ -150,7 +150,31 @@ def check_fields(value, fields, where):
                 raise ContractError("unknown_key", where + "." + str(key), "a known key")
 
 
+def _escaped(text):
+    for c in text:
+        if c == '"' or c == "\\" or ord(c) < 32:
+            break
+    else:
+        return text
+    out = []
+    for c in text:
+        if c == '"' or c == "\\":
+            out.append("\\" + c)
+        elif c == "\n":
+            out.append("\\n")
+        elif c == "\r":
+            out.append("\\r")
+        elif c == "\t":
+            out.append("\\t")
+        elif ord(c) < 32:
+            out.append("\\u%04x" % ord(c))
+        else:
+            out.append(c)
+    return "".join(out)
+
+
 def dump(value, out):
+    """Append the pieces of the canonical JSON of a value to the list `out`: few pieces, for a heap in pieces."""
     kind = type(value)
     if value is None:
         out.append("null")
@@ -159,21 +183,7 @@ def dump(value, out):
     elif kind is int:
         out.append(str(value))
     elif kind is str:
-        out.append('"')
-        for c in value:
-            if c == '"' or c == "\\":
-                out.append("\\" + c)
-            elif c == "\n":
-                out.append("\\n")
-            elif c == "\r":
-                out.append("\\r")
-            elif c == "\t":
-                out.append("\\t")
-            elif ord(c) < 32:
-                out.append("\\u%04x" % ord(c))
-            else:
-                out.append(c)
-        out.append('"')
+        out.append('"' + _escaped(value) + '"')
     elif kind is list:
         out.append("[")
         for i, item in enumerate(value):
@@ -186,7 +196,6 @@ def dump(value, out):
         for i, key in enumerate(sorted(value)):
             if i:
                 out.append(",")
-            dump(key, out)
-            out.append(":")
+            out.append('"' + _escaped(key) + '":')
             dump(value[key], out)
         out.append("}")
