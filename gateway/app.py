@@ -21,7 +21,7 @@ from gateway.adapters.broker.pki import BROKER_DNS_NAMES, KeyFileError, SiteKeys
 from gateway.adapters.cameras import photo
 from gateway.adapters.cameras.bank import CameraBank
 from gateway.adapters.lanes_mqtt.client import MqttLanes
-from gateway.adapters.policies.files import DEFAULT_PACK, load_pack
+from gateway.adapters.policies.files import DEFAULT_PACK, load_pack, over_limit_terms
 from gateway.adapters.sntp import server as sntp
 from gateway.adapters.store.check import findings
 from gateway.adapters.store.connection import LedgerFile, StoreRefused
@@ -53,8 +53,10 @@ from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
 from gateway.services.lane_desk import LaneDesk
 from gateway.services.lane_view import LaneNow
 from gateway.services.offline_lists import OfflineLists
+from gateway.services.over_limit_desk import OverLimitDesk
 from gateway.services.passage_record import Place
 from gateway.services.policy_book import PolicyBook
+from gateway.services.policy_watch import PolicyWatch
 from gateway.services.relay import Relay, RelaySettings
 from gateway.services.technician_desk import TechnicianDesk
 
@@ -202,8 +204,10 @@ class Gateway:
         self.queries, self.registers = SqliteQueries(self.file), SqliteRegisters(self.file)
         self.book = PolicyBook(SqlitePolicies(self.file), self.registers, self.clock,
                                enterprise_code=settings.site.enterprise_code, site_packs=[pack])  # fmt: skip
+        self.over_limit = OverLimitDesk(SqlitePolicies(self.file), self.clock, over_limit_terms())
         self.changes = Changes()
         self.conditions = Conditions(self.clock, self.changes)
+        self.policy_watch = PolicyWatch(self.book, self.over_limit, self.conditions, self.clock)
         self.frames = CameraBank({c.code: c.url for c in settings.cameras})
         self.reader = VisionProcess()
         self.lanes_alive_mono_s = self.clock.mono_s()
@@ -305,6 +309,7 @@ class Gateway:
                 await desk.tick()
             self.technicians.tick()
             self._watch()
+            self.policy_watch.tick()
             notify("WATCHDOG=1")
             await asyncio.sleep(1.0)
 

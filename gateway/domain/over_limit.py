@@ -123,7 +123,8 @@ def to_doc(case: OverLimitCase) -> dict[str, Any]:
 
 def from_doc(doc: Mapping[str, Any]) -> OverLimitCase:
     known = {f.name for f in fields(OverLimitCase)}
-    return OverLimitCase(**{k: tuple(v) if isinstance(v, list) else v for k, v in doc.items() if k in known})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in doc.items() if k in known}
+    return OverLimitCase(**values)
 
 
 def _due(from_ms: int, hours: float) -> int:

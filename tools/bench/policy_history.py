@@ -45,10 +45,11 @@ def carriers(seed: int, per_day: int, days: int) -> list[Carrier]:
     for n, weight in enumerate(weights):
         trips = rng.uniform(1.5, 6)
         size = max(1, round(visits_a_day * weight / sum(weights) / trips))
+        names, shares = [stage for stage, _ in STAGES], [share for _, share in STAGES]
         vehicles = []
         for _ in range(size):
             number += 1
-            stage = rng.choices(*zip(*STAGES, strict=True))[0]
+            stage = rng.choices(names, shares)[0]
             plate = f"云A{number:05d}D" if stage == "D" else f"云A{number:05d}"
             vehicles.append(Vehicle(plate_no=plate, plate_colour="6" if stage == "D" else "1", vehicle_type=rng.choice(("Q11", "H17")),
                                     fuel_type="C" if stage == "D" else rng.choice("BBBBE"), emission_stage=stage,
