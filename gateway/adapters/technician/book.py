@@ -25,6 +25,7 @@ class LanePage:
     events: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
     latency_us: deque[int] = field(default_factory=lambda: deque(maxlen=LATENCY_KEPT))
     heard_mono_s: float | None = None
+    events_seen: int = 0  # different ones since the start of this program
 
     @property
     def is_online(self) -> bool:
@@ -65,3 +66,4 @@ class LaneBook:
             event = heard.payload
             if not any((e["boot"], e["seq"]) == (event["boot"], event["seq"]) for e in page.events):
                 page.events.append(event)
+                page.events_seen += 1

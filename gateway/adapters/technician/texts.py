@@ -10,6 +10,8 @@ from rich.text import Text
 
 from gateway.domain import lane_words
 
+_NARROW = ("端子 terminal", "路径 path", "输入 input", "输出 output", "状态 level", "健康 health")
+
 
 def role(name: str) -> str:
     zh = lane_words.ROLES.get(name)
@@ -45,7 +47,7 @@ def faults(found: Mapping[str, str]) -> Table:
 def inputs(answer: Mapping[str, str]) -> Table:
     """Words of each input: on|off health edges steady|settling terminal path."""
     table = _table("端子 terminal", "路径 path", "输入 input", "状态 level", "健康 health", "边沿 edges")
-    for name, text in answer.items():
+    for name, text in _ordered(answer):
         on, health, edges, steady, terminal, path = (text.split() + ["-"] * 6)[:6]
         level = Text("● 有 on" if on == "on" else "○ 无 off", style="bold yellow" if on == "on" else "dim")
         if steady == "settling":
@@ -58,9 +60,9 @@ def inputs(answer: Mapping[str, str]) -> Table:
 def outputs(answer: Mapping[str, str]) -> Table:
     """Words of each output: on|off lane|test terminal path."""
     table = _table("端子 terminal", "路径 path", "输出 output", "状态 level", "来源 by")
-    for name, text in answer.items():
+    for name, text in _ordered(answer):
         if name == "sign":
-            table.add_row("-", "-", role("sign"), " / ".join(sign_lines(text)) or "-", text.split()[0])
+            table.add_row("-", "-", role("sign"), text.split()[0], " / ".join(sign_lines(text)) or "-")
             continue
         on, by, terminal, path = (text.split() + ["-"] * 4)[:4]
         table.add_row(terminal.replace("_", " "), path.replace("_", " "), role(name),
@@ -86,8 +88,14 @@ def facts(title: str, values: Mapping[str, Any]) -> Table:
     return table
 
 
+def _ordered(answer: Mapping[str, str]) -> list[tuple[str, str]]:
+    """As the contract lists the roles, not by their names."""
+    order = list(lane_words.ROLES)
+    return sorted(answer.items(), key=lambda item: (order.index(item[0]) if item[0] in order else len(order), item[0]))
+
+
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold cyan")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in _NARROW)
     return table
