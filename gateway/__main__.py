@@ -10,6 +10,7 @@ import typer
 
 from gateway import __version__
 from gateway.adapters.technician.commands import app as lane
+from gateway.evidence_commands import app as evidence
 from gateway.policy_commands import app as policy
 from tools.flash import commands as flashing
 
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 bench = typer.Typer(help="性能与故障测量 Measurements; slow, not part of the tests", no_args_is_help=True)
 app.add_typer(bench, name="bench")
+app.add_typer(evidence)
 app.add_typer(lane, name="lane")
 lane.command("update")(flashing.update)
 app.add_typer(flashing.firmware, name="firmware")
@@ -133,6 +135,39 @@ def failpoints(
     from tools.bench.recovery import measure_points
 
     raise typer.Exit(measure_points(tuple(point or POINTS), seed, as_json))
+
+
+@bench.command("lane")
+def bench_lane(
+    sequences: Annotated[int, typer.Option(min=3, help="序列数 random sequences on the road")] = 10_000,
+    checks: Annotated[int, typer.Option(min=1, help="of each: reboots, reconnects, bad orders of each kind")] = 1_000,
+    boards: Annotated[str, typer.Option(help="板名, comma separated; default: all")] = "",
+    hours: Annotated[int, typer.Option(min=1, help="断网小时 virtual hours of outage")] = 72,
+    passes: Annotated[int, typer.Option(min=1, help="trucks during the outage")] = 600,
+    resets: Annotated[int, typer.Option(min=1, help="resets during the outage")] = 100,
+    seed: Annotated[int, typer.Option(help="random seed")] = 1,
+    processes: Annotated[int, typer.Option(min=1, max=16, help="interpreters at a time")] = 2,
+    short_update: Annotated[bool, typer.Option("--short-update", help="power cuts on a small image only")] = False,
+    plot: Annotated[Path | None, typer.Option(help="图 also draw the sensor-to-stop times: an SVG file")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """道闸固件 The lane's firmware in virtual time on the real interpreter, under each board's stalls."""
+    from tools.bench.lane.run import command
+
+    status = command(
+        as_json,
+        boards=[name for name in boards.split(",") if name],
+        count=sequences,
+        checks=checks,
+        hours=hours,
+        passes=passes,
+        resets=resets,
+        seed=seed,
+        processes=processes,
+        is_short_update=short_update,
+        plot=plot,
+    )
+    raise typer.Exit(status)
 
 
 @bench.command("policy")

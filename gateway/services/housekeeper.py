@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,12 @@ class Housekeeper:
         self._next_sign_mono_s = clock.mono_s()
         self._swept_day = ""
         self._newest = heads.newest()
+
+    async def run(self) -> None:
+        """For ever; ends with what is broken, not with what is merely refused."""
+        while True:
+            await self.tick()
+            await asyncio.sleep(1.0)
 
     async def tick(self) -> None:
         """Nothing happens while the clock was never set: a head or a deletion at a wrong time is worse than a late one."""

@@ -56,6 +56,9 @@ class SqliteQueries:
         """The whole chain, oldest first; for small ledgers and tests."""
         return [Entry(**row) for row in self._documents("select * from entry order by seq", "body")]
 
+    def entry_count(self) -> int:
+        return self._rows("select count(*) from entry")[0][0]
+
     def entries_of_kind(self, kind: str, since_ms: int = 0, until_ms: int = 2**62) -> list[dict[str, Any]]:
         """Entries of a kind that is not an ordinary step of a pass (corrections, deletions, holds ...), oldest first."""
         return self._documents(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.files import sync_folder
 from gateway.adapters.store.heads import LedgerKey
 from gateway.adapters.store.holds import HELD
-from gateway.domain.retention import Space, Terms
+from gateway.domain.retention import RetentionRefused, Space, Terms, terms_from
 from gateway.services.ports import NewEntry
 
 PHOTOS_AT_ONCE = 500
@@ -36,6 +37,17 @@ RAW = {  # class -> (table, what makes a row old, its pass)
     "readings": ("plate_read", "frame_at_ms", "select r.pass_id"),
     "upload_log": ("upload_log", "at_ms", "select o.pass_id from outbox o where o.id = r.outbox_id"),
 }
+
+
+TERMS_FILE = Path(__file__).parents[2] / "retention.toml"
+
+
+def load_terms(path: Path = TERMS_FILE) -> Terms:
+    """Raises RetentionRefused naming file, class and what is allowed."""
+    try:
+        return terms_from(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, RetentionRefused) as error:
+        raise RetentionRefused(f"{path}: {error}") from None
 
 
 class SqliteSweep:

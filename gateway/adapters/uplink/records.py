@@ -147,4 +147,5 @@ class SiteStatus(TypedDict, total=False):
     barriers: list[dict[str, Any]]  # {"barrier_code": str, "online": bool}
     cameras: list[dict[str, Any]]  # {"camera_code": str, "online": bool}
     disk_free_percent: int
+    ledger_head: str  # "seq:hash" of the newest signed end of the ledger's chain, "" before there is one
     clock_state: str  # synced | unsynced | stepping ... free word of the gateway, <= 20 characters
