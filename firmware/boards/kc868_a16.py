@@ -101,6 +101,7 @@ DRIVES = ("direct", "contact")
 WATCHDOG_MAX_MS = 60000
 # Free for Python and TLS with Ethernet up: 244 kB in all (micropython#8940) less the Ethernet driver and lwIP. [assumed; measure on a bench]
 HEAP_BYTES = 190 * 1024
+CODE = "rom"  # the application's code does not fit beside TLS: it must run from ROMFS (a partition "romfs") or be frozen
 RESERVE_BYTES = 16 * 1024
 FLASH = {"file_system_bytes": 2048 * 1024, "block_bytes": 4096, "erase_cycles": 100000, "journal": "journal"}
 

@@ -88,6 +88,7 @@ LAN = {"phy": "W5500", "spi": 1, "sck": 15, "mosi": 13, "miso": 14, "cs": 16, "i
 DRIVES = ("direct", "contact")
 WATCHDOG_MAX_MS = 60000
 HEAP_BYTES = 8 * 1024 * 1024  # octal PSRAM; TLS is outside it
+CODE = "files"
 RESERVE_BYTES = 128 * 1024
 FLASH = {"file_system_bytes": 14 * 1024 * 1024, "block_bytes": 4096, "erase_cycles": 100000, "journal": "journal"}
 

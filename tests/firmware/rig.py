@@ -342,6 +342,7 @@ class LaneBoard:
         *,
         hardware: str | None = None,  # board that the hardware is; the one of the settings
         faults: str = "",
+        environment: dict[str, str] | None = None,
         heap: str = "512k",
         program: Path = ROOT / "firmware/main.py",
         firmware: Path = ROOT / "firmware",
@@ -370,7 +371,7 @@ class LaneBoard:
             "commissioned": "00" * 32,
         } | settings
         (folder / "config.json").write_text(json.dumps(config), "utf-8")
-        self._own = {"LVZHA_BOARD": hardware or config["board"], "LVZHA_FAULTS": faults}
+        self._own = {"LVZHA_BOARD": hardware or config["board"], "LVZHA_FAULTS": faults, **(environment or {})}
         self._heap, self._program, self._firmware = heap, program, firmware
         self._plant = plant
         self._lane = lane

@@ -13,6 +13,7 @@ A board file (boards/NAME.py) is a table. Tools import it as `firmware.boards.NA
     EXPANDERS                  address: (chip, "in" | "out"), on the bus I2C
     I2C, RS485, ADC, RTC, LAN  what these need, or None
     FREE                       labels that no role needs by default
+    CODE                       "files": .mpy files on the file system will do; "rom": only from ROMFS or frozen, else the heap is too small
     HEAP_BYTES, RESERVE_BYTES, FLASH, WATCHDOG_MAX_MS, DRIVES
 
 Roles are lane.contract ROLES and OUTPUTS. A role in neither table is not connected by default. A lane's config.json may move any role:
