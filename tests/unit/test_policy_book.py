@@ -20,11 +20,14 @@ from gateway.domain.passing import Identity
 from gateway.domain.plates import CONFUSABLE
 from gateway.domain.policy import ALLOW, DENY, HOLD
 from gateway.domain.policy_space import Subject
+from gateway.services.changes import Changes
+from gateway.services.conditions import Conditions
 from gateway.services.exceptions import Exceptions
 from gateway.services.over_limit_desk import OverLimitDesk
 from gateway.services.policy_book import PolicyBook, PolicyRefused
 from gateway.services.policy_figures import not_compliant, response_page
 from gateway.services.policy_rehearsal import passages
+from gateway.services.policy_watch import PolicyWatch
 from gateway.services.ports import NewEntry
 from tests.unit.policy_bench import at
 
@@ -369,3 +372,25 @@ def test_in_plant_vehicles_and_machines_that_fail_are_listed_with_their_rule(sit
 def test_a_site_fact_that_cannot_be_is_refused(site, name, value):
     with pytest.raises(PolicyRefused, match=f"{name}.*allowed"):
         site.book.set_site(name, value, by="李")
+
+
+# ---------------------------------------------------------------- what needs a person
+
+
+def test_the_watch_shows_what_waits_is_held_or_late_and_activates_in_time(site):
+    conditions = Conditions(site, Changes())
+    watch = PolicyWatch(site.book, site.over_limit, conditions, site)
+
+    def shown() -> set[str]:
+        watch.tick()
+        return {c.code for c in conditions.list()}
+
+    assert shown() == set()
+    site.book.receive([STRATEGY, STRATEGY | {"strategyId": "YN-2", "colour": 1}])
+    site.over_limit.receive([ITEM])
+    assert shown() == set()  # not yet looked at again
+    site.now_ms += 20_000
+    assert shown() == {"policy.held", "policy.waiting"}
+    site.now_ms = at("2026-11-22 00:00:50")
+    assert shown() == {"policy.held", "over_limit.late"}
+    assert "YN-2026-0112" in [p.policy_id for p in site.book.policy().packs]
