@@ -26,14 +26,12 @@ from gateway.adapters.sntp import server as sntp
 from gateway.adapters.store.check import findings
 from gateway.adapters.store.commissioning import CommissioningFiles
 from gateway.adapters.store.connection import LedgerFile, StoreRefused
-from gateway.adapters.store.heads import LedgerKey, SqliteHeads
 from gateway.adapters.store.ledger import SqliteLedger
 from gateway.adapters.store.offline import SqliteOfflineLists
 from gateway.adapters.store.outbox import SqliteOutbox
 from gateway.adapters.store.policy import SqlitePolicies
 from gateway.adapters.store.queries import SqliteQueries
 from gateway.adapters.store.registers import SqliteRegisters
-from gateway.adapters.store.sweep import SqliteSweep, load_terms
 from gateway.adapters.systemd import notify
 from gateway.adapters.technician.access import Access
 from gateway.adapters.technician.access import write as write_access
@@ -46,7 +44,6 @@ from gateway.adapters.web.server import ConsolePortUnusable, ConsoleServer
 from gateway.config import ConfigRefused, Settings, load
 from gateway.domain import technicians
 from gateway.domain.policy_pack import PackRefused
-from gateway.domain.retention import RetentionRefused
 from gateway.domain.vehicles import VehicleRefused
 from gateway.services.capture import VehicleCapture
 from gateway.services.changes import Changes
@@ -54,7 +51,6 @@ from gateway.services.commissioning_desk import CommissioningDesk
 from gateway.services.conditions import Conditions
 from gateway.services.desk import SiteDesk
 from gateway.services.desk_port import Condition
-from gateway.services.housekeeper import Housekeeper
 from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
 from gateway.services.lane_desk import LaneDesk
 from gateway.services.lane_view import LaneNow
@@ -72,7 +68,7 @@ REFUSAL_SHOWN_MS = 600_000  # a refused message stays on the page for ten minute
 PROFILES = Path(__file__).parent / "adapters" / "uplink" / "profiles"
 REFUSALS = (
     ConfigRefused, StoreRefused, PackRefused, ProfileError, KeyRefused, KeyFileError, ConsolePortUnusable,
-    serve.BrokerStartError, VehicleRefused, RetentionRefused,
+    serve.BrokerStartError, VehicleRefused,
 )  # fmt: skip
 
 
@@ -178,7 +174,7 @@ def check_data(data_dir: Path, as_json: bool) -> int:
         return _refuse("无法检查 cannot check", refusal)
     try:
         found = findings(file)
-        entries = SqliteQueries(file).entry_count()
+        entries = len(SqliteQueries(file).entries())
     finally:
         file.close()
     if as_json:
@@ -230,12 +226,6 @@ class Gateway:
         )  # fmt: skip
         self.relay = Relay(self.outbox, regulator, self.clock, status_provider=self._status,
                            on_condition=self._on_relay_condition, settings=_relay_settings(settings, regulator))  # fmt: skip
-        ledger_key, terms = LedgerKey(settings.site.data_dir), load_terms()
-        self.housekeeper = Housekeeper(
-            heads=SqliteHeads(self.file, ledger_key), retention=SqliteSweep(self.file, ledger_key, terms), terms=terms,
-            clock=self.clock, conditions=self.conditions, hand_on=lambda head: self.link.hand_head(f"{head['seq']}:{head['hash']}"),
-            clock_is_trusted=lambda: self.clock_state() == "trusted",
-        )  # fmt: skip
         capture = VehicleCapture(self.frames, self.reader, self.clock, budget_ms=settings.reading.budget_ms,
                                  min_agreeing=settings.reading.min_agreeing)  # fmt: skip
         nows = {lane.id: LaneNow(lane.id, self.clock, self.link.lane_clock(lane.id)) for lane in settings.lanes}
@@ -288,8 +278,7 @@ class Gateway:
             self.technicians.resume()
             self.link.start(loop)
             parts.callback(self.link.stop)
-            tasks = [asyncio.create_task(c, name=n) for n, c in (("lanes", self._lanes()), ("ticks", self._ticks()), ("lists", self.lists.run()),
-                                                                   ("housekeeper", self.housekeeper.run()))]
+            tasks = [asyncio.create_task(c, name=n) for n, c in (("lanes", self._lanes()), ("ticks", self._ticks()), ("lists", self.lists.run()))]
             for task in tasks:
                 task.add_done_callback(lambda t: stopping.set())
             notify("READY=1")
@@ -407,7 +396,6 @@ class Gateway:
                 {"barrier_code": d.place.barrier_code, "online": d.now.is_online} for d in self.desks.values()
             ],
             "cameras": [{"camera_code": code, "online": h.is_online} for code, h in health.items()],
-            "ledger_head": self.housekeeper.head_text(),
             "disk_free_percent": round(100 * _free_share(self.settings.site.data_dir)),
             "clock_state": "synced" if self.clock_state() == "trusted" else "unsynced",
         }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from ulid import ULID
 
 from firmware.lane import contract
 from gateway.domain import lane_words
@@ -28,6 +29,10 @@ HISTORY_BYTES = 2800  # newest versions of a lane's settings, as many as one ans
 MOVES = ("raise", "lower", "stop", "hold_open", "release")
 ENTRY_KINDS = {"raise": "manual_raise"}  # every other order of a technician is a `technician` entry
 CONFIG_ENTRY = "lane_config"
+COMMISSIONING = (
+    "gateway-commissioning"  # orders settings for an accepted document; nobody has a certificate of this name
+)
+COMMISSIONING_KEYS = ("commissioned", "force_test")
 
 
 @dataclass
@@ -158,6 +163,8 @@ class TechnicianDesk:
             return self._end(
                 job, "refused", "arguments", {"where": "settings", "allowed": "at least one key and value"}
             )
+        if job.name != COMMISSIONING and (keys := [key for key in COMMISSIONING_KEYS if key in changes]):
+            return self._end(job, "refused", "config", {"where": keys[0], "allowed": "lvzha commission"})
         told = (desk.now.status or {}).get("config", 0)
         job.version, job.before = max([told, *(v["version"] for v in history)]) + 1, before
         doc = {"version": job.version, "settings": changes}
@@ -168,6 +175,21 @@ class TechnicianDesk:
         body = self._body(job, version=job.version, settings=changes, before=before, state="ordered")
         await self._ledger.commit(Change(entries=[NewEntry(CONFIG_ENTRY, order.lane, "", self._clock.wall_ms(), body)]))
         self._configs.publish_config(order.lane, doc)
+
+    async def commission(self, lane: str, settings: dict[str, Any], why: str) -> None:
+        """Settings that follow from an accepted commissioning document; in the history as any others."""
+        until_ms = self._clock.wall_ms() + AHEAD_MS
+        await self.take(
+            COMMISSIONING, Order(str(ULID()), lane, "config_set", {"settings": settings}, why, "", until_ms)
+        )
+
+    def has_taken(self, lane: str, settings: dict[str, Any]) -> bool:
+        """Whether the lane has taken exactly these, and nothing newer for these keys."""
+        newest: dict[str, Any] = {}
+        for version in self._history(lane):
+            if version["state"] == "applied":
+                newest |= version["settings"]
+        return all(newest.get(key) == value for key, value in settings.items())
 
     def _history(self, lane: str) -> list[dict[str, Any]]:
         """Every version ordered for a lane, oldest first, with what became of it."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from gateway.adapters.broker.pki import SiteKeys, ensure_site_keys
+from gateway.adapters.store.commissioning import CommissioningFiles
+from gateway.domain import commissioning
+from gateway.domain.records import CHINA
 from tools.regulator.rsa2 import make_keys
 from tools.simulator.cast import Cast
 from tools.simulator.geometry import BEAM_M, LOOPS_M
@@ -120,6 +123,7 @@ def write_site(folder: SiteFolder, cast: Cast, ports: Ports) -> None:
     _write_json(folder.registers, registers(cast))
     _write_json(folder.regulator_seed, _regulator_seed(ports))
     for lane in LANES:
+        CommissioningFiles(folder.data).put(commissioning_sheet(lane))
         _write_flash(folder.flash(lane.id), lane, keys, ports)
 
 
@@ -205,12 +209,17 @@ def _write_flash(flash: Path, lane: LanePlan, keys: SiteKeys, ports: Ports) -> N
     _write_json(flash / "config.json", lane_config(lane, ports))
 
 
+def commissioning_sheet(lane: LanePlan) -> dict[str, Any]:
+    """The document by which a simulated lane is commissioned."""
+    return commissioning.simulated(site=ENTERPRISE_CODE, lane=lane.id, day=datetime.now(CHINA).date())
+
+
 def lane_config(lane: LanePlan, ports: Ports) -> dict[str, Any]:
-    """What an installer writes onto a board's flash (firmware/main.py reads it)."""
+    """What an installer writes onto a board's flash (firmware/app.py reads it)."""
+    sheet = commissioning_sheet(lane)
     return {
         "board": "sim", "site": ENTERPRISE_CODE, "lane": lane.id,
         "broker": {"host": "127.0.0.1", "port": ports.broker}, "sntp": {"host": "127.0.0.1", "port": ports.sntp},
         "lane_class": "III", "means": ["drive_force", "beam", "edge"], "beam_to_exit_end_mm": round((LOOPS_M["loop_exit"][1] - BEAM_M) * 1000),
-        "force_test": time.strftime("%Y-%m-%d"), "service_date": time.strftime("%Y-%m-%d"),
-        "commissioned": "00" * 32,
+        "force_test": sheet["date"], "service_date": sheet["date"], "commissioned": commissioning.sha256(sheet),
     }  # fmt: skip
