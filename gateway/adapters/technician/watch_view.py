@@ -294,11 +294,13 @@ def fault_lines(page: LanePage, width: int, most: int) -> Text:
         zh_means, zh_do, en_means, en_do = lane_words.FAULTS.get(fault["code"], ("", "", fault["code"], ""))
         component = lane_words.ROLES.get(fault["component"], fault["component"])
         line = Text("✖ ", "bold bright_red")
-        line.append(f"{component} {fault['code']}: {zh_means} {en_means}", "bold bright_red")
-        line.append(f" → {zh_do} {en_do}", "white")
+        line.append(f"{component} {fault['code']}: {zh_means}", "bold bright_red")
+        line.append(f" → {zh_do}", "white")
+        line.append(f"  {en_means} → {en_do}", "grey70")
         line.truncate(width)
         lines.append(line)
     if len(found) > most:
+        lines[-1].truncate(max(0, width - 4))
         lines[-1].append(f" +{len(found) - most}", "bold")
     return Text("\n").join(lines)
 
