@@ -95,13 +95,23 @@ FREE = ("X16", "Y12", "Y13", "Y14", "Y15", "Y16")
 
 ADC = {"supply": "A1", "temperature": None}  # A1: 24 V through a 5:1 divider, 0 to 5 V on the terminal
 RTC = None
-LAN = {"phy": "LAN8720", "mdc": 23, "mdio": 18, "ref_clk": 17, "address": 0}
+LAN = {
+    "driver": "eth_esp32",
+    "asks_for_address": False,
+    "phy": "LAN8720",
+    "mdc": 23,
+    "mdio": 18,
+    "ref_clk": 17,
+    "address": 0,
+}
 
 DRIVES = ("direct", "contact")
 WATCHDOG_MAX_MS = 60000
 # Free for Python and TLS with Ethernet up: 244 kB in all (micropython#8940) less the Ethernet driver and lwIP. [assumed; measure on a bench]
 HEAP_BYTES = 190 * 1024
-CODE = "rom"  # the application's code does not fit beside TLS: it must run from ROMFS (a partition "romfs") or be frozen
+CODE = (
+    "rom"  # the application's code does not fit beside TLS: it must run from ROMFS (a partition "romfs") or be frozen
+)
 RESERVE_BYTES = 16 * 1024
 FLASH = {"file_system_bytes": 2048 * 1024, "block_bytes": 4096, "erase_cycles": 100000, "journal": "journal"}
 

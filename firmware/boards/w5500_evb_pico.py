@@ -89,7 +89,11 @@ STOP = {"output": "GP2", "sensor": "GP8", "machine": 0, "hz": 1000000, "budget_m
 
 ADC = {"supply": "GP28", "temperature": "rp2"}  # GP28: 24 V through a 10:1 divider on the carrier
 RTC = None
-LAN = {"phy": "WIZNET5K"}  # the firmware's own pins, INTN among them: passing SPI without INTN polls every 64 ms
+LAN = {
+    "driver": "eth_wiznet",
+    "asks_for_address": True,
+    "phy": "WIZNET5K",
+}  # the firmware's own pins, INTN among them: passing SPI without INTN polls every 64 ms
 
 DRIVES = ("direct", "contact")
 WATCHDOG_MAX_MS = 8388

@@ -83,7 +83,19 @@ FREE = ("M-DO4", "M-DO5", "M-DO6", "M-DO7", "M-DO8")  # curtain and alarm_sense 
 
 ADC = {"supply": None, "temperature": "esp32"}  # no analog terminal; the chip's own sensor
 RTC = {"chip": "PCF85063A", "address": 0x51}  # battery
-LAN = {"phy": "W5500", "spi": 1, "sck": 15, "mosi": 13, "miso": 14, "cs": 16, "int": 12, "reset": 39, "address": 0}
+LAN = {
+    "driver": "eth_esp32",
+    "asks_for_address": False,
+    "phy": "W5500",
+    "spi": 1,
+    "sck": 15,
+    "mosi": 13,
+    "miso": 14,
+    "cs": 16,
+    "int": 12,
+    "reset": 39,
+    "address": 0,
+}
 
 DRIVES = ("direct", "contact")
 WATCHDOG_MAX_MS = 60000

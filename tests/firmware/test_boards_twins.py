@@ -33,6 +33,8 @@ for role in OUTPUTS:
     board.write(role, 0)
 run(board, 300)
 for role in board.roles():
+    if role[:5] == "limit":
+        continue  # the plant's arm moves them by itself; the crossing needs both
     print("ready", role)
     print("seen", role, run(board, 3000, lambda: level(role)))
     print("let go", role, run(board, 3000, lambda: not level(role)))
@@ -47,7 +49,7 @@ for role in board.roles():
     assert process.wait(10) == 0, lines
     assert ["lost", "[]"] in lines
     roles = [words[1] for words in lines if words[0] == "ready"]
-    assert len(roles) == (16 if twin.hardware == "ws_s3_eth_8di_8ro" else 18)
+    assert len(roles) == (14 if twin.hardware == "ws_s3_eth_8di_8ro" else 16)
     for role in roles:
         assert ["seen", role, "True"] in lines and ["let", "go", role, "True"] in lines, role
     for role in rig.OUTPUTS:

@@ -23,9 +23,9 @@ class Analog:
     def temperature_dc(self):
         """Tenths of a degree Celsius of the processor, or None where it has no usable sensor."""
         if self._temperature == "esp32":
-            import esp32
+            import esp32  # pyright: ignore[reportMissingImports] (the other port)
 
-            return esp32.mcu_temperature() * 10
+            return esp32.mcu_temperature() * 10  # pyright: ignore[reportAttributeAccessIssue] (ESP32-S3 only)
         if self._sensor is not None:
             microvolts = self._sensor.read_u16() * 3300000 // 65535
             return (

@@ -21,7 +21,6 @@ REFRESH_MS = 100  # outputs are driven again and read back this often
 UNDRIVEN_MS = 500  # outputs that cannot be driven for this long: the watchdog is not fed, a reset begins anew
 QUICK_STALE_MS = 60  # hold-to-run from the I/O module: without a younger answer it counts as released
 SOFT_MARK = "soft-reset"  # written before an ordered reset: no port tells it from others
-_GPIO, _I2C, _RS485 = 1, 2, 3
 
 
 class LaneBoard:
@@ -35,8 +34,7 @@ class LaneBoard:
         probe.check_processor(table)
         wanted_in = [role for role in inputs if role not in settings["absent"]]
         wanted_out = [role for role in outputs if role not in settings["absent_outputs"]]
-        self._at, out_at = fit.fit(table, wanted_in, wanted_out, settings["io"])
-        self._out_at = out_at
+        self._at, self._out_at = fit.fit(table, wanted_in, wanted_out, settings["io"])
         self._bus = Bus(table.I2C) if table.I2C is not None else None
         probe.check_expanders(table, self._bus)
         self._expanders = {
@@ -51,7 +49,7 @@ class LaneBoard:
         self._stop = None
         self.lost = bytearray(len(inputs))
         self._wire_inputs(inputs)
-        self._outputs = {role: self._wire_output(out_at[role]) for role in out_at}
+        self._wire_outputs()
         self._wire_stop()
         self._analog = Analog(table)
         self._clock = WallClock(self._bus, table.RTC["address"] if table.RTC else None)
@@ -65,12 +63,14 @@ class LaneBoard:
     # ---- wiring ----
 
     def _wire_inputs(self, inputs):
-        count = len(inputs)
-        self._way = bytearray(count)
-        self._mask = bytearray(count)
-        self._active = bytearray(count)  # level that means "active"
-        self._latched = bytearray(count)
-        self._source = [None] * count
+        self._active = bytearray(len(inputs))  # level that means "active"
+        self._latched = bytearray(len(inputs))
+        self._mask = bytearray(len(inputs))
+        self._pins = []
+        self._pin_places = []  # positions in the level array
+        self._chips = []
+        self._chip_places = []
+        self._line_places = []
         self._quick = self._edge = -1
         for i, role in enumerate(inputs):
             if role not in self._at:
@@ -79,9 +79,12 @@ class LaneBoard:
             _kind, way, place, bit, on = self._table.TERMINALS[label]
             self._active[i] = 1 - on if is_nc else on
             if way == "i2c":
-                self._way[i], self._mask[i], self._source[i] = _I2C, 1 << bit, self._expanders[place]
+                self._mask[i] = 1 << bit
+                self._chips.append(self._expanders[place])
+                self._chip_places.append(i)
             elif way == "rs485":
-                self._way[i], self._mask[i], self._source[i] = _RS485, 1 << bit, self._line
+                self._mask[i] = 1 << bit
+                self._line_places.append(i)
                 self.lost[i] = 1  # until the module has answered
                 if role == "hold_to_run":
                     self._quick = i
@@ -89,7 +92,8 @@ class LaneBoard:
             else:
                 pin = Pin(place, Pin.IN, Pin.PULL_UP)
                 pin.irq(self._latch(i), Pin.IRQ_RISING if self._active[i] else Pin.IRQ_FALLING)
-                self._way[i], self._source[i] = _GPIO, pin
+                self._pins.append(pin)
+                self._pin_places.append(i)
                 if role == "edge":
                     self._edge = i
 
@@ -101,14 +105,18 @@ class LaneBoard:
 
         return stamp
 
-    def _wire_output(self, label):
-        """(object, mask, level that drives the load); mask 0: a pin."""
-        _kind, way, place, bit, on = self._table.TERMINALS[label]
-        if way == "i2c":
-            return self._expanders[place], 1 << bit, on
-        if way == "rs485":
-            return self._line, 1 << bit, on
-        return Pin(place, Pin.OUT, value=1 - on), 0, on
+    def _wire_outputs(self):
+        """Role: pin, expander or nothing (the module); and its mask and the level that drives the load."""
+        self._out_pins = {}
+        self._out_chips = {}
+        self._out_bits = {}
+        for role, label in self._out_at.items():
+            _kind, way, place, bit, on = self._table.TERMINALS[label]
+            self._out_bits[role] = (1 << bit if bit is not None else 0, on)
+            if way == "i2c":
+                self._out_chips[role] = self._expanders[place]
+            elif way != "rs485":
+                self._out_pins[role] = Pin(place, Pin.OUT, value=1 - on)
 
     def _wire_stop(self):
         """Give the closing output to the state machine that the pressure edge cuts, where the board has one."""
@@ -157,22 +165,29 @@ class LaneBoard:
         line = self._line
         line.step(now)
         self._drive(now)
-        i = 0
-        while i < len(self._way):
-            way = self._way[i]
-            if way == _GPIO:
-                was_active = self._latched[i]
-                self._latched[i] = 0  # before the pin is read: an edge in between counts for the next time
-                levels[i] = 1 if was_active or self._source[i].value() == self._active[i] else 0
-            elif way:
-                source = self._source[i]
-                self.lost[i] = 0 if source.is_ok else 1
-                if source.is_ok:
-                    bits = source.level if way == _I2C else source.inputs
-                    levels[i] = 1 if (1 if bits & self._mask[i] else 0) == self._active[i] else 0
-            i += 1
+        n = 0
+        while n < len(self._pins):
+            i = self._pin_places[n]
+            was_active = self._latched[i]
+            self._latched[i] = 0  # before the pin is read: an edge in between counts for the next time
+            levels[i] = 1 if was_active or self._pins[n].value() == self._active[i] else 0
+            n += 1
+        n = 0
+        while n < len(self._chips):
+            chip = self._chips[n]
+            self._take(levels, self._chip_places[n], chip.is_ok, chip.level)
+            n += 1
+        n = 0
+        while n < len(self._line_places):
+            self._take(levels, self._line_places[n], line.is_ok, line.inputs)
+            n += 1
         if self._quick >= 0 and line.age_ms(now) > QUICK_STALE_MS:
             levels[self._quick] = 0
+
+    def _take(self, levels, i, is_ok, bits):
+        self.lost[i] = 0 if is_ok else 1
+        if is_ok:
+            levels[i] = 1 if (1 if bits & self._mask[i] else 0) == self._active[i] else 0
 
     def _drive(self, now):
         if self._stop is not None:
@@ -191,17 +206,18 @@ class LaneBoard:
 
     def write(self, role, level):
         """Drive an output, at once where it is a pin or an expander. A role that is not connected is nobody's."""
-        if role not in self._outputs:
+        if role not in self._out_bits:
             return
-        output, mask, on = self._outputs[role]
-        if mask:
-            output.set(mask, level == on)
-            if output is not self._line:
-                output.flush()
+        mask, on = self._out_bits[role]
+        if role in self._out_chips:
+            self._out_chips[role].set(mask, level == on)
+            self._out_chips[role].flush()
+        elif role not in self._out_pins:
+            self._line.set(mask, level == on)
         elif self._stop is not None and role == "close":
             self._stop.write(level)
         else:
-            output.value(on if level else 1 - on)
+            self._out_pins[role].value(on if level else 1 - on)
 
     def is_driven(self):
         """False while outputs could not be driven for longer than UNDRIVEN_MS."""

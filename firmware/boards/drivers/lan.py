@@ -8,9 +8,6 @@ a restart after a while that doubles. Called at boot, before the safety loop; no
 import os
 import time
 
-import network
-from machine import SPI, Pin
-
 COUNT_FILE = "lan-attempts"  # bad attempts in a row; "+" behind it: one more is allowed
 ATTEMPTS = 2
 WAIT_S = 60
@@ -50,12 +47,12 @@ class Lan:
             return False
         _write_count(str(self.bad + 1))
         try:
-            nic = self._make()
+            nic = __import__("boards.drivers." + self._place["driver"], None, None, ("make",)).make(self._place)
             nic.active(True)
             address = self._settings["address"]
             if address:
                 nic.ifconfig((address, self._settings["netmask"], address, address))
-            elif self._place["phy"] == "WIZNET5K":
+            elif self._place["asks_for_address"]:
                 nic.ipconfig(dhcp4=True)
         except (OSError, ValueError, RuntimeError) as e:
             self.bad += 1
@@ -65,28 +62,6 @@ class Lan:
         self.bad = 0
         os.remove(COUNT_FILE)  # noqa: PTH107 (MicroPython)
         return True
-
-    def _make(self):
-        place = self._place
-        if place["phy"] == "WIZNET5K":
-            return network.WIZNET5K()
-        if place["phy"] == "W5500":
-            return network.LAN(
-                spi=SPI(place["spi"], sck=Pin(place["sck"]), mosi=Pin(place["mosi"]), miso=Pin(place["miso"])),
-                phy_type=network.PHY_W5500,
-                phy_addr=place["address"],
-                cs=Pin(place["cs"]),
-                int=Pin(place["int"]),
-                reset=Pin(place["reset"]),
-            )
-        return network.LAN(
-            mdc=Pin(place["mdc"]),
-            mdio=Pin(place["mdio"]),
-            phy_type=network.PHY_LAN8720,
-            phy_addr=place["address"],
-            ref_clk=Pin(place["ref_clk"]),
-            ref_clk_mode=Pin.OUT,
-        )
 
     def is_up(self):
         return self._nic is not None and self._nic.isconnected()

@@ -6,7 +6,7 @@ collection, a flash erase with interrupts off, a TLS handshake. After a cut only
 """
 
 # ruff: noqa: F821
-# pyright: reportUndefinedVariable=false
+# pyright: reportUndefinedVariable=false, reportCallIssue=false
 
 import rp2
 from machine import Pin
