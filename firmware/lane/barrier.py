@@ -238,7 +238,12 @@ class Barrier:
 
     def _watch_hold_to_run(self, now):
         held = self._in.on[HOLD_TO_RUN]
-        if self._hold_to_run and not held:
+        if self._hold_to_run and not self._in.level[HOLD_TO_RUN] and (not self.motion or self._started == now):
+            self._hold_to_run = False  # let go while memory was collected and events stored: nothing begins
+            self._halt(now)
+            self.state = "stopped"
+            self._ring.put("barrier.stopped", now, self.pass_seq, "hold_to_run")
+        elif self._hold_to_run and not held:
             self._hold_to_run = False
             if self.motion == DOWN or self._want == DOWN:
                 if self._cease(now):

@@ -3,6 +3,7 @@
 # ruff: noqa: B023 (each lambda is called before its loop goes on)
 
 from bench import Bench, Vehicle
+from lane import ticks
 
 COMMAND = "01JD9Z5T3M2K8Q4W7R6X0Y1ABC"
 STOPPED_M = -1.5  # nose of a truck that waits at the arm
@@ -364,6 +365,24 @@ def scenario_hold_to_run_stops_when_released():
     assert took is not None and took <= 100, took
     assert bench.last("barrier.closing")["data"]["cause"] == "hold_to_run"
     assert bench.raise_arm() == ("refused", "mode.maintenance")
+
+
+def scenario_hold_to_run_let_go_while_memory_is_collected_moves_nothing():
+    for drive in ("direct", "contact"):
+        bench = Bench(position=1.0, drive=drive)
+        bench.run(200)
+        assert bench.safety.set_mode(bench.now, COMMAND, "maintenance", "person:x") == ("done", None)
+
+        def collect(bench=bench):
+            bench.now = ticks.add(bench.now, 120)
+            bench.forced_inputs["hold_to_run"] = 0
+            return True
+
+        bench.rest.has_memory = collect
+        bench.forced_inputs["hold_to_run"] = 1
+        bench.run(1000)
+        assert bench.position == 1.0, drive
+        assert bench.safety.barrier.state in ("stopped", "open"), bench.safety.barrier.state
 
 
 def scenario_lower_is_refused_over_a_vehicle():
