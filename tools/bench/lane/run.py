@@ -1,0 +1,210 @@
+"""`lvzha bench lane`: all its parts, one JSON. Progress on stderr; status 0 if every figure is as the standards want it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tools.bench.lane.figures import Sums, limits, provable_gaps, whole
+from tools.bench.lane.interpreter import Job, Line, run_all
+from tools.bench.lane.models import board_names, resolve
+
+CHUNK = 250  # sequences of one interpreter process
+BEAM_TO_EXIT_END_M = 5.7  # of onboard/geometry.py; the lane prints its own from its settings
+CLEAR_MS = 1500
+
+OUTAGE = (
+    "journal_lost", "journal_duplicated", "journal_disorder", "journal_invented", "journal_events", "journal_torn",
+    "journal_lost_in_motion", "outage_hours", "drain_s", "resets_in_motion", "cuts_in_flash",
+)  # fmt: skip
+
+say = Console(stderr=True)
+
+
+class Progress:
+    """Tells on stderr how far the run is, every few seconds."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.done: dict[Job, int] = {}
+        self._at = self._began = time.monotonic()
+
+    def hear(self, job: Job, line: Line) -> None:
+        if "wrong" in line:
+            say.print(
+                f"{job.board} seed {line['seed']} {line['kind']}: {line['wrong'] or ''} {line['broken']}", style="red"
+            )
+        if "done" in line:
+            self.done[job] = line["done"]
+        if "sums" in line:
+            self.done[job] = line["sums"]["sequences"]
+        if "moves" in line:
+            say.print(f"movements 误动 {job.board}: {line['moves']}")
+        if "journal_lost" in line:
+            say.print(f"outage 断网: lost {line['journal_lost']}, doubled {line['journal_duplicated']}")
+        if time.monotonic() - self._at > 5:
+            self._at = time.monotonic()
+            n = sum(self.done.values())
+            say.print(f"{n}/{self.total} sequences 序列, {self._at - self._began:.0f} s")
+
+
+def sequence_jobs(boards: Sequence[str], count: int, seed: int) -> list[Job]:
+    """`count` sequences over the boards, each with a seed of its own."""
+    jobs = []
+    for n, board in enumerate(boards):
+        each = count // len(boards) + (n < count % len(boards))
+        first = seed * 1_000_000 + n * 100_000
+        for start in range(0, each, CHUNK):
+            jobs.append(Job(board, "sequences.py", (str(first + start), str(min(CHUNK, each - start)))))
+    return jobs
+
+
+def movement_jobs(boards: Sequence[str], count: int, seed: int) -> list[Job]:
+    """Reboots, reconnects and bad orders on the whole firmware: at least `count` of each in all."""
+    parts = 2 * len(boards)
+    return [
+        Job(board, "whole.py", (str(seed * 100 + 3 * n + half), "movements", str(-(-count // parts))))
+        for n, board in enumerate(boards)
+        for half in range(2)
+    ]
+
+
+def update_cuts(is_short: bool, seed: int) -> dict[str, Any]:
+    """The sweep of tools/bench/lane_update.py, which owns these figures."""
+    from tools.bench.lane_update import power_cuts, small_power_cuts
+
+    found = small_power_cuts(seed=seed) if is_short else power_cuts(seed=seed)
+    return {key: found[key] for key in ("update_power_cuts", "update_bricks")}
+
+
+def measure(
+    *,
+    boards: Sequence[str] = (),
+    count: int = 10_000,
+    checks: int = 1_000,
+    hours: int = 72,
+    passes: int = 600,
+    resets: int = 100,
+    seed: int = 1,
+    processes: int = 2,
+    is_short_update: bool = False,
+    plot: Path | None = None,
+) -> dict[str, Any]:
+    """Everything that the command prints. Raises ValueError for an unknown board, ScriptFailed when an interpreter dies."""
+    names = list(boards) or board_names()
+    if unknown := [name for name in names if name not in board_names()]:
+        raise ValueError(f"board {unknown[0]!r}: allowed are {', '.join(board_names())}")
+    began = time.monotonic()
+    outage = Job(names[0], "whole.py", (str(seed), "outage", str(hours), str(passes), str(resets)))
+    moving, heaps = movement_jobs(names, checks, seed), [Job(name, "whole.py", (str(seed), "heap")) for name in names]
+    playing = sequence_jobs(names, count, seed)
+    progress = Progress(count)
+    last: dict[Job, Line] = {}
+    wrong: list[Line] = []
+    for job, lines in run_all([outage, *moving, *playing, *heaps], processes, progress.hear):
+        last[job] = lines[-1]
+        wrong += [{"board": job.board} | line for line in lines if "wrong" in line]
+    sums = {name: Sums() for name in names}
+    for job in playing:
+        sums[job.board].add(last[job])
+    out = _together(sums)
+    out["seed"] = seed
+    out["boards"] = {board: part.figures() | _model(board) for board, part in sums.items()}
+    out["wrong_sequences"] = wrong[:20]
+    out["provable_gap_m"] = provable_gaps(BEAM_TO_EXIT_END_M, CLEAR_MS)
+    moved, lost = whole(last[job] for job in moving), last[outage]
+    out["unexpected_movements"] = {"sequences": out["unexpected_movements"], **moved["moves"]}
+    out["movement_checks"] = moved["checks"]
+    out["bad_orders_carried_out"] = moved["carried_out"]
+    out["good_orders_that_moved"] = moved["moved"]
+    out |= {key: lost[key] for key in OUTAGE}
+    out["outage_resets"] = lost["resets"]
+    out["heap_peak_bytes"] = max(last[job]["heap_peak_bytes"] for job in heaps)
+    out["heap_limit_bytes"] = {name: resolve(name)["heap_bytes"] for name in names}
+    for line in (moved, lost, *(last[job] for job in heaps)):
+        out["invariant_violations"] += line["violations"]
+        out["watchdog_resets"] += line["watchdog_resets"]
+        out["steps"] += line["steps"]
+        out["virtual_hours"] = round(out["virtual_hours"] + line["virtual_ms"] / 3.6e6, 2)
+    out["broken"] = (moved["broken"] + lost["broken"])[:10]
+    out |= update_cuts(is_short_update, seed)
+    out["wall_s"] = round(time.monotonic() - began)
+    if plot is not None:
+        from tools.bench.lane.plot import draw
+
+        draw(plot, {board: part.series["stops_us"] for board, part in sums.items()}, limits()["stop_us"] / 1000)
+    out["failed"] = failures(out)
+    return out
+
+
+def _together(sums: dict[str, Sums]) -> dict[str, Any]:
+    total = Sums()
+    for part in sums.values():
+        total.add({"sums": part.sums, "by_kind": part.by_kind, **part.series})
+    return total.figures()
+
+
+def _model(board: str) -> dict[str, Any]:
+    """What the board's figures were taken under, in milliseconds."""
+    model = resolve(board)
+    keys = ("step_us", "late_us", "read_us", "write_us", "output_us", "packet_us", "gc_us", "erase_us", "handshake_us")
+    return {"stall_model_ms": {key[:-3]: round(model[key] / 1000, 2) for key in keys}}
+
+
+def failures(out: dict[str, Any]) -> list[str]:
+    """The figures that miss their limit, in words."""
+    limit = limits()
+    zero = (
+        "invariant_violations",
+        "errors",
+        "closings_on_occupied",
+        "long_rig_errors",
+        "announced_closings",
+        "wrong_states",
+    )
+    zero += ("watchdog_resets", "bad_orders_carried_out", "journal_lost", "journal_duplicated", "journal_disorder")
+    zero += ("journal_invented", "update_bricks")
+    failed = [f"{key} {out[key]}: 0" for key in zero if out[key]]
+    failed += [f"unexpected_movements {kind} {n}: 0" for kind, n in out["unexpected_movements"].items() if n]
+    for board, figures in out["boards"].items():
+        for key, name in (
+            ("sensor_to_stop_ms", "stop_us"),
+            ("sensor_to_reverse_ms", "stop_us"),
+            ("fire_to_open_ms", "fire_us"),
+            ("release_to_stop_ms", "release_us"),
+        ):
+            value = figures[key]["p999"]
+            if value is not None and value > limit[name] / 1000:
+                failed.append(f"{board} {key} p999 {value}: at most {limit[name] / 1000:g}")
+    for key, least in (("direction_accuracy", 0.999), ("tailgate_recall", 0.99)):
+        if out[key] is not None and out[key] < least:
+            failed.append(f"{key} {out[key]}: at least {least}")
+    for key in ("update_power_cuts", "good_orders_that_moved", "journal_events"):
+        if not out[key]:
+            failed.append(f"{key} 0: without any, nothing is proven")
+    return failed
+
+
+def command(as_json: bool, **given: Any) -> int:
+    """Prints the figures; 0 if none failed, 1 if one did, 2 for a bad board name."""
+    try:
+        out = measure(**given)
+    except ValueError as error:
+        say.print(f"bench lane: {error}", style="red")
+        return 2
+    if as_json:
+        print(json.dumps(out, indent=1, ensure_ascii=False))
+    else:
+        for key, value in out.items():
+            if key != "boards":
+                say.print(f"{key:28} {value}")
+        for board, figures in out["boards"].items():
+            say.print(f"[bold]{board}[/bold] sensor to stop 传感到停 {figures['sensor_to_stop_ms']} ms")
+    for failed in out["failed"]:
+        say.print(f"不合格 fails: {failed}", style="red")
+    return 1 if out["failed"] else 0
