@@ -5,7 +5,7 @@
 
 import json
 
-from lane.contract import MEANS, OUTPUTS, PRESENCE, ROLES, ContractError, offline_steps, split_lane_id
+from .contract import MEANS, OUTPUTS, PRESENCE, ROLES, ContractError, offline_steps, split_lane_id
 
 REQUIRED = ("required",)
 # Travel classes of GB/T 24973-2010 and the upper end of each, up and down together, in ms; O and S by their own words.
