@@ -23,6 +23,8 @@ app.add_typer(evidence)
 app.add_typer(lane, name="lane")
 lane.command("update")(flashing.update)
 app.add_typer(flashing.firmware, name="firmware")
+app.command("flash")(flashing.flash)
+app.command("commission")(flashing.commission)
 app.add_typer(policy, name="policy")
 pki = typer.Typer(help="证书 Certificates: who may connect to the broker", no_args_is_help=True)
 app.add_typer(pki, name="pki")
@@ -113,6 +115,26 @@ def revoke(
 
 
 @bench.command()
+def link(
+    faults: Annotated[int, typer.Option(min=2, help="number of faults, half at each broker")] = 1000,
+    seed: Annotated[int, typer.Option(help="random seed")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """网络故障 Break the link between a real lane and both brokers in nine ways: hangs, losses, jitter, reconnect time."""
+    from tools.bench.link.run import measure
+
+    raise typer.Exit(measure(faults, seed, as_json))
+
+
+@bench.command()
+def offline(as_json: JsonOption = False) -> None:
+    """离线名单与日志 The offline list and the journal on flash: look-up time, power cuts, capacity and wear per board."""
+    from tools.bench.flash import measure
+
+    raise typer.Exit(measure(as_json))
+
+
+@bench.command()
 def recovery(
     kills: Annotated[int, typer.Option(min=1, help="number of kills")] = 50,
     seed: Annotated[int, typer.Option(help="random seed")] = 1,
@@ -182,6 +204,32 @@ def bench_policy(
     from tools.bench.policy import measure
 
     raise typer.Exit(measure(rules, days, per_day, seed, as_json))
+
+
+@bench.command("storage-faults")
+def bench_storage_faults(
+    every: Annotated[int, typer.Option(min=1, help="每隔几个 every n-th write; 1 is all of them")] = 1,
+    existing: Annotated[bool, typer.Option(help="已有账本 start from a ledger that exists, not from an empty folder")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """存储故障 The n-th write or sync fails, fills the disk, is torn, killed or cut off; count what was lost. Needs gcc."""
+    from tools.bench.storage.faults import measure
+
+    raise typer.Exit(measure(every, existing, as_json))
+
+
+@bench.command("ledger")
+def bench_ledger(
+    rows: Annotated[int, typer.Option(min=1000, help="台账行数 rows of the in/out ledger, one a passage")] = 4_000_000,
+    data: Annotated[Path | None, typer.Option(help="保留并复用的目录 folder that is kept and used again; default: a temporary one")] = None,
+    seed: Annotated[int, typer.Option(help="random seed")] = 1,
+    photographs: Annotated[int, typer.Option(min=0, help="照片数 photographs of 300 KB to read")] = 400,
+    as_json: JsonOption = False,
+) -> None:
+    """账本 Years of passages: build, file size, insert at FULL, verify, backup."""
+    from tools.bench.ledger import measure
+
+    raise typer.Exit(measure(rows, data, seed, photographs, as_json))
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.adapters.store.backup import Backup, backup, restore
 from gateway.adapters.store.connection import LedgerFile, StoreRefused
 from gateway.adapters.store.erase import SqlitePersonalData
 from gateway.adapters.store.holds import SqliteHolds
@@ -82,9 +83,8 @@ def verify_command(
 ) -> None:
     """核验证据 Verify every entry, row, photograph and signed head; reads only, a copy and the public key are enough."""
     with _refusing("无法核验 cannot verify"):
-        tell = lambda text: print(f"\r{text}", end="", file=sys.stderr, flush=True)  # noqa: E731
         report = verify(
-            data, public_key=public_key, handed_heads=heads or (), with_photographs=photographs, progress=tell
+            data, public_key=public_key, handed_heads=heads or (), with_photographs=photographs, progress=_tell
         )
     print(file=sys.stderr)
     if as_json:
@@ -155,6 +155,59 @@ def erase(
         return await SqlitePersonalData(file).erase(value, by=by, why=why, now_ms=WallClock().wall_ms())
 
     print(f"已删除 erased in {_with_ledger(data, '无法删除 cannot erase', use)} places")
+
+
+PassphraseOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file", help="口令文件，加密备份 file with the passphrase; without it nothing is encrypted"
+    ),
+]
+
+
+@app.command("backup")
+def backup_command(
+    target: Path, data: DataOption = Path("data"), passphrase_file: PassphraseOption = None, as_json: JsonOption = False
+) -> None:
+    """备份 Copy ledger and new photographs while the gateway runs, checked; private keys only under a passphrase."""
+    _copying(
+        "无法备份 cannot back up",
+        lambda key: backup(data, target, passphrase=key, progress=_tell),
+        passphrase_file,
+        as_json,
+    )
+
+
+@app.command("restore")
+def restore_command(
+    source: Path, data: DataOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
+) -> None:
+    """恢复 Make a new data directory from a backup and verify all of it."""
+    _copying(
+        "无法恢复 cannot restore",
+        lambda key: restore(source, data, passphrase=key, progress=_tell),
+        passphrase_file,
+        as_json,
+    )
+
+
+def _copying(what: str, action: Callable[[bytes | None], Backup], passphrase_file: Path | None, as_json: bool) -> None:
+    with _refusing(what):
+        try:
+            done = action(passphrase_file.read_bytes().strip() if passphrase_file else None)
+        except OSError as error:
+            raise StoreRefused(f"{error.filename}: {error.strerror}") from None
+    print(file=sys.stderr)
+    if as_json:
+        print(json.dumps(asdict(done), ensure_ascii=False, indent=2))
+    else:
+        print(
+            f"完成 done: {done.entries} entries, {done.photographs} photographs ({done.copied} new), newest {done.newest_seq} {done.newest_hash}"
+        )
+
+
+def _tell(text: str) -> None:
+    print(f"\r{text}", end="", file=sys.stderr, flush=True)
 
 
 @hold.command("place")
