@@ -39,7 +39,7 @@ def is_new_energy(fuel_type: str, emission_stage: str, plate_no: str = "", plate
     """Battery-electric, plug-in hybrid or fuel-cell: the one place that decides it (coking opinion, annex note).
 
     A hybrid without a new-energy plate is not plug-in. Papers that contradict each other count as "no": a plate of
-    the pure-electric letters or a stage D beside a combustion fuel.
+    the pure-electric letters or a stage D beside a combustion fuel. A stage D alone, without a fuel, proves nothing.
     """
     letter = new_energy_letter(plate_no, plate_colour)
     burns = fuel_type in COMBUSTION_FUELS
@@ -47,4 +47,4 @@ def is_new_energy(fuel_type: str, emission_stage: str, plate_no: str = "", plate
         return True
     if letter:
         return letter not in PURE_ELECTRIC_LETTERS or not burns
-    return emission_stage == "D" and not burns
+    return emission_stage == "D" and not burns and fuel_type != "X"
