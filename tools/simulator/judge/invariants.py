@@ -215,7 +215,8 @@ class Invariants:
             self._obstructions += 1
             if self._obstructions >= 2:
                 self._is_locked = True
-        if level[IN["limit_closed"]]:
+        if level[IN["limit_closed"]] and not any(level[role] for role in self._presence):
+            # with somebody there at that very moment it was a reversal, and the close is still wanted
             self._obstructions = 0
             self._may_down = self._has_left = self._exit_on = False
 
