@@ -16,8 +16,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "firmware"))
 import rig
+from click.testing import Result
 from rig import LANE, SITE, Broker, LaneBoard, Plant, free_port, until
+from typer.testing import CliRunner
 
+from gateway.__main__ import app
 from tools.regulator.rsa2 import make_keys as make_regulator_keys
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +79,7 @@ class TechnicianSite:
         self.keys = rig.make_keys(folder / "data" / "keys")
         self.line = SlowLine(self.port, bits_per_s)
         issued = self.lvzha("pki", "technician", "li", "--out", str(folder), "--config", str(folder / "site.toml"))
-        assert issued.returncode == 0, issued.stderr
+        assert issued.exit_code == 0, issued.output
         self.access = folder / NAME / "access.toml"
         self._point_at(self.line.port)
         self.broker = Broker(self.keys, self.port)
@@ -104,23 +107,28 @@ class TechnicianSite:
 
     def wait_ready(self) -> None:
         """Until the gateway hears the lane live and can time it."""
-        until(lambda: self.lane("set-mode", LANE, "automatic", "--why", "ready?")[0] == 0, 60, "an order is carried out")
+        until(lambda: _answers(self.web_port), 60, "the gateway's console listens")
+        until(
+            lambda: self.lane("set-mode", LANE, "automatic", "--why", "ready?")[0] == 0, 60, "an order is carried out"
+        )
 
     @staticmethod
     def _env() -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120", "PYTHONDONTWRITEBYTECODE": "1"}
+        return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def lvzha(self, *arguments: str, timeout_s: float = 90) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "gateway", *arguments],
-            cwd=ROOT, env=self._env(), capture_output=True, text=True, timeout=timeout_s,
-        )  # fmt: skip
+    @staticmethod
+    def lvzha(*arguments: str) -> Result:
+        """The command line, in this process."""
+        done = CliRunner().invoke(app, arguments)
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done
 
     def lane(self, *arguments: str) -> tuple[int, dict]:
         """`lvzha lane ... --json`: (exit status, the printed document)."""
         done = self.lvzha("lane", *arguments, "--access", str(self.access), "--json")
-        assert done.stdout.strip(), f"{arguments}: {done.stderr}"
-        return done.returncode, json.loads(done.stdout.strip().splitlines()[-1])
+        printed = [line for line in done.stdout.splitlines() if line.startswith("{")]
+        assert printed, f"{arguments}: {done.output}"
+        return done.exit_code, json.loads(printed[-1])
 
     def entries(self) -> list[dict]:
         """Every entry of the ledger, oldest first."""
@@ -137,6 +145,11 @@ class TechnicianSite:
         self.plant.close()
         self.broker.kill()
         self.line.close()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _settings(broker: int, web: int, sntp: int, regulator: int, camera: int) -> str:

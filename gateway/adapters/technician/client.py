@@ -65,7 +65,7 @@ class Client:
         self._answers = technicians.answer_topic(access.site, access.name)
         self._filters.append(self._answers)
         self._refused = ""
-        self._subscribed = threading.Event()
+        self._is_answered = threading.Event()  # the broker has let us in, or has said that it does not
         self._paho = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=f"{access.name}/{os.urandom(3).hex()}", clean_session=True
         )
@@ -82,7 +82,7 @@ class Client:
         self._paho.reconnect_delay_set(1, 10)
         self._paho.on_connect = self._on_connect
         self._paho.on_disconnect = self._on_disconnect
-        self._paho.on_subscribe = lambda *_: self._subscribed.set()
+        self._paho.on_subscribe = self._on_subscribe
         self._paho.on_message = self._on_message
 
     def __enter__(self) -> Client:
@@ -92,7 +92,7 @@ class Client:
         except (OSError, ssl.SSLError) as error:
             raise Unreachable(f"连不上消息代理 the broker at {where} cannot be reached: {error}") from None
         self._paho.loop_start()
-        if not self._subscribed.wait(CONNECT_S):
+        if not self._is_answered.wait(CONNECT_S) or self._refused:
             self.close()
             why = self._refused or "没有应答 no answer"
             raise Unreachable(
@@ -135,9 +135,15 @@ class Client:
     def _on_connect(self, client: mqtt.Client, _data: Any, _flags: Any, code: Any, _properties: Any) -> None:
         if code.is_failure:
             self._refused = str(code)
+            self._is_answered.set()
             return
         self.is_up.set()
         client.subscribe([(topic_filter, 1) for topic_filter in self._filters])
+
+    def _on_subscribe(self, _client: mqtt.Client, _data: Any, _mid: int, codes: Any, _properties: Any) -> None:
+        if any(code.is_failure for code in codes):
+            self._refused = "没有权限 no rights"
+        self._is_answered.set()
 
     def _on_disconnect(self, *_: Any) -> None:
         self.is_up.clear()

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from gateway.domain import lane_words
 
-_NARROW = ("端子 terminal", "路径 path", "输入 input", "输出 output", "状态 level", "健康 health")
+_NARROW = ("端子\nterminal", "路径\npath", "输入\ninput", "输出\noutput", "状态\nlevel", "健康\nhealth")
 
 
 def role(name: str) -> str:
@@ -36,7 +36,7 @@ def _plain(value: Any) -> str:
 
 def faults(found: Mapping[str, str]) -> Table:
     """component -> "code since_ms", each with what it means and what to do."""
-    table = _table("部件 part", "代码 code", "含义 means", "处理 do")
+    table = _table("部件\npart", "代码\ncode", "含义\nmeans", "处理\ndo")
     for component, text in found.items():
         code = text.split()[0]
         zh_means, zh_do, en_means, en_do = lane_words.FAULTS.get(code, ("", "", "unknown to this program", ""))
@@ -46,7 +46,7 @@ def faults(found: Mapping[str, str]) -> Table:
 
 def inputs(answer: Mapping[str, str]) -> Table:
     """Words of each input: on|off health edges steady|settling terminal path."""
-    table = _table("端子 terminal", "路径 path", "输入 input", "状态 level", "健康 health", "边沿 edges")
+    table = _table("端子\nterminal", "路径\npath", "输入\ninput", "状态\nlevel", "健康\nhealth", "边沿\nedges")
     for name, text in _ordered(answer):
         on, health, edges, steady, terminal, path = (text.split() + ["-"] * 6)[:6]
         level = Text("● 有 on" if on == "on" else "○ 无 off", style="bold yellow" if on == "on" else "dim")
@@ -59,7 +59,7 @@ def inputs(answer: Mapping[str, str]) -> Table:
 
 def outputs(answer: Mapping[str, str]) -> Table:
     """Words of each output: on|off lane|test terminal path."""
-    table = _table("端子 terminal", "路径 path", "输出 output", "状态 level", "来源 by")
+    table = _table("端子\nterminal", "路径\npath", "输出\noutput", "状态\nlevel", "来源\nby")
     for name, text in _ordered(answer):
         if name == "sign":
             table.add_row("-", "-", role("sign"), text.split()[0], " / ".join(sign_lines(text)) or "-")
