@@ -57,5 +57,7 @@ class CloseWish:
         if self._is_waiting and diff(now, self._retest_at) < 0:
             return WAIT
         self._is_waiting = False
+        if smash.is_unhealthy(True):
+            return WAIT if self.stays else "input.unhealthy"  # no test can help
         smash.begin(now)
         return WAIT

@@ -51,6 +51,7 @@ class Link:
         self._results = []  # command results as bytes, in order
         self._writer = None
         self.is_up = False
+        self.is_shaking = False  # the loop may be held up by a handshake
         self.connects = 0
         self._read_fault = ""
         self._is_heard = False  # the gateway has spoken on this connection
@@ -68,7 +69,7 @@ class Link:
                 await self._pause(100)
             reason = "closed"
             try:
-                await self._connect()
+                await self._while_at_rest(self._connect())
                 retry_ms = FIRST_RETRY_MS
                 await self._serve()
             except (OSError, ValueError, MqttError, MemoryError, EOFError, asyncio.TimeoutError) as e:
@@ -95,6 +96,22 @@ class Link:
         if not safety.lane.is_vehicle_present():
             return True
         return not safety.barrier.wants_close() and safety.lane.still_for_ms(self._now()) >= STANDING_MS
+
+    async def _while_at_rest(self, work):
+        """Wait for `work`, which may hold up the loop (a handshake); give it up as soon as the arm moves."""
+        task = asyncio.create_task(work)
+        self.is_shaking = True
+        try:
+            while not task.done():
+                if not self._parts.safety.barrier.is_at_rest():
+                    raise MqttError("the arm moves")
+                await asyncio.sleep_ms(TICK_MS)
+            await task  # raises what it raised
+        finally:
+            self.is_shaking = False
+            if not task.done():
+                task.cancel()
+                await self._ended(task)
 
     async def _connect(self):
         s = self._s

@@ -273,7 +273,7 @@ class Lane:
         if inputs.fell[EXIT] and self._exit_seen:
             if not on[self._optic] and (not on[UNDER_ARM] or self._arm_gap):
                 self._exit_cleared = True
-            elif self._beam_gap or self.waiting:
+            elif self._beam_gap or (self.waiting and self._optic == BEAM):
                 self._complete(now)  # what is under the arm came after a gap that no rig of this lane's geometry has
                 self._see_next(now)
                 return

@@ -15,6 +15,7 @@ STEP_MS = 5
 NEAR_WRAP = ticks.PERIOD - 20000  # tests run over the wrap of the ticks
 LOOPS = {"loop_arrival": (-6.0, -1.0), "loop_under_arm": (-1.0, 1.0), "loop_exit": (2.0, 6.0)}
 BEAM_M = 0.3
+STOP = OUTPUTS.index("stop")
 ROLE = {name: i for i, name in enumerate(ROLES)}
 BASE = {
     "site": "5303020007",
@@ -73,6 +74,7 @@ class Bench:
         self.now = ticks.mask(start_ms)
         self.position = position
         self.travel_ms = 1500
+        self._turning = 0  # of a drive `contact`
         self.vehicles = list(vehicles)
         self.forced_inputs = {}  # role -> level that a wire or a person gives it
         self.deaf = ()  # roles that do not answer their test line
@@ -107,6 +109,20 @@ class Bench:
                 return 1
         return 0
 
+    def _drive(self):
+        """1 up, -1 down, 0 none. Drive `contact` goes on after a press until a limit or STOP; OPEN beats CLOSE."""
+        out = self.safety.out
+        up, down = out[0], out[1]
+        if self.settings["drive"] == "direct":
+            return up - down
+        if out[STOP] or not 0.0 < self.position < 1.0:
+            self._turning = 0
+        if up:
+            self._turning = 1
+        elif down and not out[STOP]:
+            self._turning = -1
+        return self._turning
+
     def _sense(self):
         level = self.safety.inputs.level
         for role, (low, high) in LOOPS.items():
@@ -127,8 +143,7 @@ class Bench:
     def step(self):
         for vehicle in self.vehicles:
             vehicle.nose_m += vehicle.speed * STEP_MS / 1000
-        up, down = self.safety.out[0], self.safety.out[1]
-        self.position += (up - down) * STEP_MS / self.travel_ms
+        self.position += self._drive() * STEP_MS / self.travel_ms
         self.position = 0.0 if self.position < 0.0005 else 1.0 if self.position > 0.9995 else self.position
         self.now = ticks.add(self.now, STEP_MS)
         self._sense()

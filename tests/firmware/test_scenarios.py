@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import scenarios
+import scenarios_hardware
+from bench import BASE
+from lane import config
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -26,12 +30,24 @@ PROVES = {
     "scenario_hold_to_run_stops_when_released": ("X-10",),
     "scenario_fire_raises_and_holds": ("X-11",),
     "scenario_fire_while_closing_turns_the_arm": ("X-11",),
+    "scenario_a_second_raise_is_not_a_toggle": ("X-01",),
+    "scenario_contact_fire_and_obstruction_open_at_once": ("S0-56", "X-11"),
+    "scenario_hold_to_run_lets_go_within_its_time_on_every_drive": ("X-10",),
+    "scenario_without_a_non_contact_sensor_nothing_closes_by_itself": ("X-08",),
+    "scenario_a_dead_loop_under_the_arm_is_found_before_the_next_close": ("X-08",),
+    "scenario_a_light_curtain_sees_the_draw_bar": ("X-09",),
+    "scenario_an_announced_long_rig_is_held_open_for": ("X-09",),
+    "scenario_gaps_that_the_geometry_proves_are_never_closed_on": ("X-09",),
 }
 
 
-def names() -> list[str]:
-    text = (HERE / "scenarios.py").read_text("utf-8")
-    return [line[4 : line.index("(")] for line in text.splitlines() if line.startswith("def scenario_")]
+SCRIPTS = {
+    "scenarios.py": [(name, play) for name, play in vars(scenarios).items() if name.startswith("scenario_")],
+    "scenarios_hardware.py": [
+        (name, play) for name, play in vars(scenarios_hardware).items() if name.startswith("scenario_")
+    ],
+}
+ALL = [pair for pairs in SCRIPTS.values() for pair in pairs]
 
 
 def run_on(program: Path | str, script: str, *arguments: str, timeout_s: int = 240) -> subprocess.CompletedProcess[str]:
@@ -42,19 +58,31 @@ def run_on(program: Path | str, script: str, *arguments: str, timeout_s: int = 2
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.requirement(*PROVES[n])) if n in PROVES else n for n in names()]
+    ("name", "play"),
+    [pytest.param(*pair, marks=pytest.mark.requirement(*PROVES[pair[0]]) if pair[0] in PROVES else ()) for pair in ALL],
+    ids=[name for name, _play in ALL],
 )
-def test_scenario(name):
-    done = run_on(sys.executable, "scenarios.py", name)
-    assert done.returncode == 0 and f"passed {name}" in done.stdout, done.stdout + done.stderr
+def test_scenario(name, play):
+    scenarios.run(play)
 
 
 @pytest.mark.requirement("X-06")
-def test_every_scenario_on_the_real_interpreter():
-    done = run_on(MICROPYTHON, "scenarios.py")
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_scenario_on_the_real_interpreter(script):
+    done = run_on(MICROPYTHON, script)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("passed ") == len(names())
+    assert done.stdout.count("passed ") == len(SCRIPTS[script])
 
 
 def test_every_named_proof_exists():
-    assert set(PROVES) <= set(names())
+    assert set(PROVES) <= {name for name, _play in ALL}
+
+
+@pytest.mark.parametrize(
+    ("exit_end_mm", "speed_low_kmh", "gap_mm"),
+    [(4000, 2, 4000), (4000, 10, 4166), (4000, 25, 10416), (5700, 2, 5700), (0, 2, 833)],
+)
+@pytest.mark.requirement("X-09")
+def test_the_gap_that_the_geometry_proves(exit_end_mm, speed_low_kmh, gap_mm):
+    settings = config.check(dict(BASE, beam_to_exit_end_mm=exit_end_mm, speed_low_kmh=speed_low_kmh))
+    assert config.provable_gap_mm(settings) == gap_mm
