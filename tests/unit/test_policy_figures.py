@@ -98,7 +98,6 @@ def test_a_forecast_follows_a_carriers_mean_and_drops_one_that_is_gone():
     assert forecast([], midnight) == {}
 
 
-@pytest.mark.requirement("X-20")
 def test_the_forecast_of_held_out_days_is_within_fifteen_per_cent_in_total():
     past = [
         Passage(f.at_ms, "", f, ALLOW)
