@@ -52,6 +52,14 @@ class Board:
     def outputs(self):
         return tuple(OUTPUTS)
 
+    def terminal(self, role):
+        """The label of a role's terminal; None where it is not connected."""
+        pin = INPUTS.get(role, OUTPUTS.get(role))
+        return None if pin is None else "P" + str(pin)
+
+    def path(self, role):
+        return None if self.terminal(role) is None else "plant"
+
     def read(self, levels):
         """Fill `levels` (bytearray, one per role): 1 if active now or at any moment since the last read. No allocation."""
         i = 0
