@@ -3,7 +3,7 @@
 The lane is the real Parts with journal and log on files; only the board is a twin, and the arm and loops are the bench's.
 """
 
-# ruff: noqa: UP031, PTH102, PTH208 (runs on MicroPython too)
+# ruff: noqa: UP031, PTH102, PTH208, RUF005 (runs on MicroPython too)
 
 import os
 import sys
@@ -417,7 +417,7 @@ def everything(lane):
                 lane.send(question, args)
             lane.parts.replies[:] = []
             lane.run(50)
-        for role in (*OUTPUTS, "sign", "motor"):
+        for role in OUTPUTS + ("sign", "motor"):
             lane.send("drive", {"output": role, "seconds": 1, "by": "t"})
             lane.run(1200)
             lane.parts.replies[:] = []
