@@ -50,6 +50,13 @@ def fold(doc: Doc, kind: str, lane: str, pass_id: str, at_ms: int, body: Mapping
     return sparse(doc | said(kind, lane, pass_id, at_ms, body) | body.get(SETS, {}).get("pass", {}))
 
 
+def merged(doc: Doc, kind: str, lane: str, pass_id: str, at_ms: int, body: Mapping[str, Any]) -> Doc:
+    """As fold() without sparse(), for whoever folds many and makes the last one sparse; changes and returns doc."""
+    doc |= said(kind, lane, pass_id, at_ms, body)
+    doc |= body.get(SETS, {}).get("pass", {})
+    return doc
+
+
 def added(before: Mapping[str, Any], after: Mapping[str, Any]) -> Doc:
     """What must stand under sets.pass for `before` (a fold) to become `after`; both sparse."""
     changed = {name: value for name, value in after.items() if before.get(name, MISSING) != value}
@@ -62,6 +69,8 @@ def differing(folded: Mapping[str, Any], stored: Mapping[str, Any], *, has_sets:
     An open pass may be ahead of its entries in AHEAD. has_sets: False for a pass whose entries were written before
     they carried "sets"; then only what they do say is compared.
     """
+    if folded == stored:
+        return []
     names: Iterable[str] = folded.keys() if not has_sets else folded.keys() | stored.keys()
     ahead = () if stored.get("state") == CLOSED else AHEAD
     return sorted(

@@ -31,9 +31,10 @@ def mint_record_no(ledger: Ledger, place: Place, arrived_at_ms: int) -> str:
 def verdict_entry(p: Pass, photos: list[PhotoRow], at_ms: int) -> NewEntry:
     assert p.identity and p.verdict
     body = {
-        "identity": asdict(p.identity),
-        "verdict": asdict(p.verdict),
+        "identity": dict(vars(p.identity)),
+        "verdict": dict(vars(p.verdict)),
         "record_no": p.record_no,
+        "health": {"clock_error_ms": p.arrived_error_ms, "frames": p.identity.frames, "agreeing": p.identity.agreeing},
         "photos": {f.kind: f.sha256 for f in photos},
     }
     return NewEntry("verdict", p.lane, p.pass_id, at_ms, body)

@@ -59,6 +59,13 @@ async def test_a_correction_is_one_more_entry_with_who_why_old_and_new_value(fil
 
 
 @pytest.mark.requirement("S4-18")
+async def test_every_verdict_tells_how_far_clock_and_reader_could_be_trusted(file):
+    verdicts = [e.body["health"] for e in SqliteQueries(file).entries() if e.kind == "verdict"]
+    assert len(verdicts) == 10
+    assert all(set(health) == {"clock_error_ms", "frames", "agreeing"} for health in verdicts)
+
+
+@pytest.mark.requirement("S4-18")
 async def test_the_report_of_corrections_has_all_of_them_and_nothing_else(file):
     for n in (3, 5, 8):
         await corrected(file, n, fleet_name=f"第{n}车队")

@@ -250,3 +250,25 @@ def _bare(folder) -> list:
     ]  # fmt: skip
     conn.close()
     return [re.sub(r"personal:[0-9a-f]{64}", "personal", repr(row)) for row in rows]
+
+
+@pytest.mark.requirement("S3-02")
+def test_a_flipped_byte_in_the_file_is_found_wherever_it_lies_in_a_stored_value(ledger):
+    path = ledger / "ledger.sqlite3"
+    conn = sqlite3.connect(path)
+    conn.execute("pragma wal_checkpoint(truncate)")
+    conn.execute("pragma journal_mode = delete")
+    bodies = [row[0].encode() for row in conn.execute("select body from entry where length(body) < 900")]
+    docs = [row[0].encode() for row in conn.execute("select doc from pass where length(doc) < 900")]
+    conn.close()
+    sound = path.read_bytes()
+    checked = 0
+    for number, value in enumerate([*bodies[::5], *docs[::7]]):
+        start = sound.find(value)
+        if start < 0:
+            continue  # on an overflow page
+        at = start + (37 * number) % len(value)
+        path.write_bytes(sound[:at] + bytes([sound[at] ^ (1 << number % 8)]) + sound[at + 1 :])
+        assert verify(ledger).found, f"byte {at}"
+        checked += 1
+    assert checked >= 5

@@ -78,6 +78,8 @@ class Chain:
 
     def _fold_of(self, conn: sqlite3.Connection, e: NewEntry) -> Doc:
         known = self._folds.pop(e.pass_id, None)
+        if known is None and e.kind == "opened":
+            return {}  # a pass has no entry before it
         return known if known is not None else folded(conn, e.pass_id)
 
     def _after(self, conn: sqlite3.Connection) -> tuple[int, str]:

@@ -26,10 +26,11 @@ class Finding:
         return self.text
 
 
-def open_readonly(data_dir: Path) -> sqlite3.Connection:
+def open_readonly(data_dir: Path, *, any_bytes: bool = True) -> sqlite3.Connection:
     """data_dir/ledger.sqlite3 as it lies, also while a gateway writes it; nothing is written.
 
-    Text that is not UTF-8 any more is read with its bytes kept. Raises StoreRefused.
+    any_bytes: text that is not UTF-8 any more is read with its bytes kept, at a price; else it is an OperationalError.
+    Raises StoreRefused.
     """
     path = data_dir / "ledger.sqlite3"
     if not path.is_file():
@@ -38,7 +39,8 @@ def open_readonly(data_dir: Path) -> sqlite3.Connection:
     how = "mode=ro" if path.with_name(path.name + "-wal").exists() else "immutable=1"
     try:
         conn = sqlite3.connect(f"file:{quote(str(path.resolve()))}?{how}", uri=True, timeout=10)
-        conn.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+        if any_bytes:
+            conn.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         applied = {row[0] for row in conn.execute("select name from _sqlite_migrations where migration_set = 'ledger'")}
     except sqlite3.DatabaseError as error:
         raise StoreRefused(f"{path}: {error}. 账本无法打开 The ledger cannot be opened") from error

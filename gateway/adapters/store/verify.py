@@ -136,7 +136,12 @@ def guarded(
 ) -> tuple[list[Finding], int]:
     """The part's result; a file that SQLite itself cannot read is a finding."""
     try:
-        return function(*arguments)
+        try:
+            return function(*arguments)
+        except sqlite3.OperationalError as error:
+            if "UTF-8" not in str(error):
+                raise
+            return function(*arguments, any_bytes=True)  # a text was changed into no text: slower, byte by byte
     except sqlite3.DatabaseError as error:
         return [
             Finding("damaged", function.__module__.rsplit(".", 1)[-1], f"数据库损坏 the database is damaged: {error}")

@@ -9,9 +9,9 @@ from gateway.adapters.store.reading import Finding, open_readonly
 from gateway.domain.records import GENESIS, canonical, entry_hash
 
 
-def part(data_dir: Path, lo: int, hi: int) -> tuple[list[Finding], int]:
+def part(data_dir: Path, lo: int, hi: int, *, any_bytes: bool = False) -> tuple[list[Finding], int]:
     """Entries lo <= seq < hi, and the link from the last of them to what follows."""
-    conn = open_readonly(data_dir)
+    conn = open_readonly(data_dir, any_bytes=any_bytes)
     try:
         return walk(conn, lo, hi), 0
     finally:

@@ -8,9 +8,9 @@ from pathlib import Path
 from gateway.adapters.store.reading import Finding, open_readonly
 
 
-def part(data_dir: Path, lo: int, hi: int) -> tuple[list[Finding], int]:
+def part(data_dir: Path, lo: int, hi: int, *, any_bytes: bool = False) -> tuple[list[Finding], int]:
     """Rows lo <= rowid < hi. Also gives the number of bytes read."""
-    conn = open_readonly(data_dir)
+    conn = open_readonly(data_dir, any_bytes=any_bytes)
     found: list[Finding] = []
     total = 0
     try:

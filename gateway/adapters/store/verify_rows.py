@@ -13,15 +13,15 @@ from gateway.adapters.store.chain import raw_digest, sha256_text
 from gateway.adapters.store.personal import digest_of, marks_in
 from gateway.adapters.store.reading import Finding, open_readonly
 from gateway.domain.passing import CLOSED
-from gateway.domain.projection import SETS, Doc, differing, fold, pass_columns
+from gateway.domain.projection import SETS, Doc, differing, merged, pass_columns, sparse
 
 _COLUMNS = ("lane", "direction", "lane_pass", "state", "arrived_at_ms", "closed_at_ms", "plate_no", "plate_colour",
             "verdict", "decided_by", "end_kind", "record_no")  # fmt: skip
 
 
-def passes_part(data_dir: Path, lo: int, hi: int) -> tuple[list[Finding], int]:
+def passes_part(data_dir: Path, lo: int, hi: int, *, any_bytes: bool = False) -> tuple[list[Finding], int]:
     """Pass rows lo <= rowid < hi and all that hangs on them."""
-    conn = open_readonly(data_dir)
+    conn = open_readonly(data_dir, any_bytes=any_bytes)
     try:
         rare = "kind not in ('opened', 'verdict', 'answer', 'closed')"
         erased = {d for (body,) in conn.execute(f"select body from entry where kind = 'erased' and {rare}")
@@ -30,17 +30,22 @@ def passes_part(data_dir: Path, lo: int, hi: int) -> tuple[list[Finding], int]:
             "select json_extract(body, '$.class'), max(json_extract(body, '$.before_ms')) from entry where kind = 'deleted'"
             f" and {rare} and json_extract(body, '$.before_ms') is not null group by 1")}  # fmt: skip
         found: list[Finding] = []
-        rows = conn.execute(
-            f"select p.pass_id, p.doc, {', '.join('p.' + c for c in _COLUMNS)}, e.seq, e.kind, e.lane, e.at_ms, e.body"
-            " from pass p left join entry e on e.pass_id = p.pass_id where p.rowid >= ? and p.rowid < ?"
-            " order by p.rowid, e.seq", (lo, hi),
-        )  # fmt: skip
-        n = 2 + len(_COLUMNS)
-        for _, group in groupby(rows, key=lambda r: r[0]):
-            of_pass = list(group)
-            row = dict(zip(("pass_id", "doc", *_COLUMNS), of_pass[0][:n], strict=True))
+        passes = conn.execute(
+            f"select rowid, pass_id, doc, {', '.join(_COLUMNS)} from pass where rowid >= ? and rowid < ? order by rowid",
+            (lo, hi),
+        )
+        entries = groupby(conn.execute(
+            "select p.rowid, e.seq, e.kind, e.lane, e.at_ms, e.body from pass p join entry e on e.pass_id = p.pass_id"
+            " where p.rowid >= ? and p.rowid < ? order by p.rowid, e.seq", (lo, hi)), key=lambda row: row[0])  # fmt: skip
+        rowid, of_pass = next(entries, (None, iter(())))
+        for values in passes:
+            mine: list[Any] = []
+            if values[0] == rowid:
+                mine = list(of_pass)
+                rowid, of_pass = next(entries, (None, iter(())))
+            row = dict(zip(("rowid", "pass_id", "doc", *_COLUMNS), values, strict=True))
             try:
-                found += _pass(conn, row, [r[n:] for r in of_pass], erased, over)
+                found += _pass(conn, row, mine, erased, over)
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 found.append(_differs(row["pass_id"], f"{type(error).__name__}: {error}"))
         return found, 0
@@ -60,15 +65,15 @@ def _pass(
     conn: sqlite3.Connection, row: Doc, entries: list[Any], erased: set[str], over: dict[str, int]
 ) -> Iterator[Finding]:
     pass_id = row["pass_id"]
-    if entries[0][0] is None:
+    if not entries:
         yield Finding("row_alone", pass_id, f"通行 {pass_id} 没有条目 the row of pass {pass_id} has no entry")
         return
     doc: Doc = {}
     has_sets, photos, uploads = False, {}, {}
     marks = set(marks_in(row["doc"]))
-    for seq, kind, lane, at_ms, text in entries:
+    for _, seq, kind, lane, at_ms, text in entries:
         body = json.loads(text)
-        doc = fold(doc, kind, lane, pass_id, at_ms, body)
+        doc = merged(doc, kind, lane, pass_id, at_ms, body)
         sets = body.get(SETS, {})
         has_sets |= "pass" in sets
         photos |= body.get("photos", {}) if kind == "verdict" else {}
@@ -82,7 +87,7 @@ def _pass(
                         "raw_changed", pass_id, f"通行 {pass_id} 的 {name} 被改动 {name} of pass {pass_id} were changed"
                     )
     stored = json.loads(row["doc"])
-    if names := differing(doc, stored, has_sets=has_sets):
+    if names := differing(sparse(doc), stored, has_sets=has_sets):
         yield _differs(pass_id, ", ".join(names))
     if names := [c for c, value in pass_columns(stored).items() if row[c] != value]:
         yield _differs(pass_id, ", ".join(names))
@@ -115,9 +120,9 @@ def _pass(
             )
 
 
-def strangers_part(data_dir: Path) -> tuple[list[Finding], int]:
+def strangers_part(data_dir: Path, *, any_bytes: bool = False) -> tuple[list[Finding], int]:
     """Entries that opened a pass whose row is gone."""
-    conn = open_readonly(data_dir)
+    conn = open_readonly(data_dir, any_bytes=any_bytes)
     try:
         return [
             Finding("row_missing", pass_id, f"通行 {pass_id} 有条目但没有行 pass {pass_id} has entries but no row")
@@ -129,9 +134,9 @@ def strangers_part(data_dir: Path) -> tuple[list[Finding], int]:
         conn.close()
 
 
-def visits_part(data_dir: Path) -> tuple[list[Finding], int]:
+def visits_part(data_dir: Path, *, any_bytes: bool = False) -> tuple[list[Finding], int]:
     """Every visit row is the last that an entry says of it."""
-    conn = open_readonly(data_dir)
+    conn = open_readonly(data_dir, any_bytes=any_bytes)
     try:
         names = [row[1] for row in conn.execute("pragma table_info(visit)")]
         said = ", ".join(f"json_extract(v.value, '$.{name}') as {name}" for name in names)
