@@ -58,6 +58,7 @@ class LaneWorld:
         self.violations: dict[str, int] = {}
         self.now_ms = 0
         self.report = report
+        self._felt = dict.fromkeys(LOOPS_M, 0)  # loops as the road sets them
         self._motion = ""  # "up" | "down" | ""
         self._driven_ms = {"open": 0, "close": 0}
         self._occupied_ms = 0  # how long the line has been occupied without a break
@@ -210,7 +211,7 @@ class LaneWorld:
         seen: dict[str, int] = dict.fromkeys(INPUT_ROLES, 0)
         for role, (start_m, end_m) in LOOPS_M.items():
             metal = sum(v.driver.body.metal_over_m(v.driver.front_m, start_m, end_m) for v in self.visitors)
-            threshold = LOOP_OFF_METAL_M if self.inputs[role] else LOOP_ON_METAL_M
+            threshold = LOOP_OFF_METAL_M if self._felt[role] else LOOP_ON_METAL_M
             seen[role] = int(metal >= threshold)
         is_broken = any(v.driver.body.breaks_beam_at(v.driver.front_m, BEAM_M) for v in self.visitors)
         seen["beam"] = seen["curtain"] = int(is_broken)
@@ -221,11 +222,13 @@ class LaneWorld:
         seen["limit_closed"] = int(self.arm.is_at_closed_limit)
         seen.update(self.forced)
         for role in LOOPS_M:
-            if seen[role] != self.inputs[role]:
+            if seen[role] != self._felt[role]:
                 start_m = LOOPS_M[role][0]
                 over = [v for v in self.visitors if v.driver.body.covers(v.driver.front_m, sum(LOOPS_M[role]) / 2)]
                 nearest = min(self.visitors, key=lambda v: abs(v.driver.front_m - start_m), default=None)
                 visitor = over[0] if over else nearest
                 names = {"truck": visitor.truck, "visit": visitor.visit} if visitor else {}
                 self.report("loop.on" if seen[role] else "loop.off", loop=role.removeprefix("loop_"), **names)
+        self._felt = {role: seen[role] for role in LOOPS_M}
+        seen["loop_under_arm"] |= self.outputs["loop_test"]  # a test line, no vehicle: not in the truth log
         self.inputs = seen
