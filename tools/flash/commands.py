@@ -127,6 +127,55 @@ def update(
     raise typer.Exit(0 if ending.is_good else 1)
 
 
+ConfigOption = Annotated[Path, typer.Option("--config", help="站点配置文件 the site's settings (TOML)")]
+OutOption = Annotated[Path, typer.Option(help="标签和验收单写到哪里 folder for label and sheet")]
+
+
+def _question(text: str, default: str) -> str:
+    return typer.prompt(text, default=default, show_default=bool(default))
+
+
+def flash(
+    lane: Annotated[str, typer.Argument(help="车道 lane, e.g. g1-b01; empty: ask")] = "",
+    port: Annotated[str, typer.Option(help="串口 serial port; empty: find it")] = "",
+    board: Annotated[str, typer.Option(help="控制器板 board; empty: ask the board")] = "",
+    image: Annotated[Path | None, typer.Option(help="固件映像 image; default: built from this version")] = None,
+    update_key: Annotated[Path | None, typer.Option(help="更新公钥 public key for updates")] = None,
+    interpreter: Annotated[Path | None, typer.Option(help="MicroPython 固件文件 .bin or .uf2 to write first")] = None,
+    answers: Annotated[Path | None, typer.Option(help="车道设置 answers (TOML); default: asked one by one")] = None,
+    io_seconds: Annotated[int, typer.Option(min=0, help="输入测试最长秒数 longest I/O test; 0: none")] = 180,
+    out: OutOption = Path(),
+    config: ConfigOption = Path("site.toml"),
+) -> None:
+    """安装控制器 Flash a controller and join it: board, firmware, certificate, settings, I/O test, label, sheet."""
+    from tools.flash.session import Wishes
+    from tools.flash.session import flash as run
+
+    with sentence():
+        run(
+            Wishes(config, lane, port, board, image, update_key, interpreter, answers, io_seconds, out),
+            _question,
+            typer.echo,
+        )
+
+
+def commission(
+    lane: Annotated[str, typer.Argument(help="车道 lane, e.g. g1-b01")],
+    answers: Annotated[Path | None, typer.Option(help="测量值 readings (TOML); default: asked one by one")] = None,
+    out: OutOption = Path(),
+    config: ConfigOption = Path("site.toml"),
+) -> None:
+    """验收车道 Put a lane's twelve checks on record; without them it stays in maintenance mode."""
+    from tools.flash.commission import run
+
+    with sentence():
+        doc, papers = run(config, lane, answers, out, _question)
+    typer.echo(f"{lane}: 已验收 commissioned {doc['date']}\n" + "\n".join(str(path) for path in papers))
+    typer.echo(
+        f"网关会在 10 秒内下发；然后 the gateway hands it on within 10 s; then: lvzha lane set-mode {lane} automatic"
+    )
+
+
 STATES = {
     "receiving": "传输 % receiving", "paused": "有车，暂停 paused for a vehicle", "verified": "校验通过 verified",
     "committed": "已切换，重启中 committed, restarting", "confirmed": "已确认 confirmed", "refused": "被拒绝 refused",

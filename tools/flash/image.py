@@ -110,8 +110,11 @@ def _paths(firmware: Path, board: str) -> list[str]:
             modules = []
             if isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.ImportFrom):
+                here = Path(path).parent.parts
+                base = [*here[: len(here) - node.level + 1]] if node.level else []
+                module = ".".join([*base, *([node.module] if node.module else [])])
+                modules = [module, *(f"{module}.{alias.name}" for alias in node.names)]
             waiting += [module.replace(".", "/") + ".py" for module in modules if module.startswith("boards")]
     return sorted(found)
 
