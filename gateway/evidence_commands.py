@@ -21,6 +21,7 @@ from gateway.adapters.store.erase import SqlitePersonalData
 from gateway.adapters.store.holds import SqliteHolds
 from gateway.adapters.store.ledger import SqliteLedger
 from gateway.adapters.store.queries import SqliteQueries
+from gateway.adapters.store.rebuild import rebuild
 from gateway.adapters.store.verify import Report, verify
 from gateway.domain.records import CHINA, local_text
 from gateway.domain.retention import RetentionRefused
@@ -208,6 +209,17 @@ def _copying(what: str, action: Callable[[bytes | None], Backup], passphrase_fil
 
 def _tell(text: str) -> None:
     print(f"\r{text}", end="", file=sys.stderr, flush=True)
+
+
+@app.command("rebuild")
+def rebuild_command(data: DataOption = Path("data")) -> None:
+    """重建台账行 Make pass and visit rows anew from the entries where they differ. Stop the gateway and verify first."""
+
+    async def use(file: LedgerFile) -> dict[str, int]:
+        return await rebuild(file, WallClock().wall_ms())
+
+    counts = _with_ledger(data, "无法重建 cannot rebuild", use)
+    print(f"已重建 made anew: {counts['passes']} passes, {counts['visits']} visits")
 
 
 @hold.command("place")
