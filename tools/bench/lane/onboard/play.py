@@ -46,11 +46,16 @@ class Play:
         is_contact = random.getrandbits(2) == 0
         settings = {"drive": "contact" if is_contact else "direct", "absent": model["absent"]}
         settings["absent_outputs"] = ["curtain_test", "loop_test"] + ([] if is_contact else ["stop"])
+        present = model["present"]
+        if random.getrandbits(2) == 0:  # a lane without radar: beam, edge and loops only
+            settings["absent"] = settings["absent"] + ["radar"]
+            settings["absent_outputs"].append("radar_test")
+            present = [role for role in present if role != "radar"]
         if not is_contact:
             settings["dead_time_ms"] = random.choice((100, 200, 300))
         settings["clear_ms"] = random.choice((1500, 1500, 2000))
         self.settings = settings
-        self.road = Road(model["present"], int(between(0.7, 3.0) * 1e6), is_contact, 0.0, model["output_us"])
+        self.road = Road(present, int(between(0.7, 3.0) * 1e6), is_contact, 0.0, model["output_us"])
         self.model = model
         self.limits = limits
         self.firm = None

@@ -1,6 +1,6 @@
 """The whole firmware in virtual time: app.py with its tasks and its link, over a broker and a road that the bench plays.
 
-Usage: whole.py MODEL.json SEED movements COUNT | outage HOURS PASSES RESETS | heap. Prints one JSON line of figures.
+Usage: whole.py MODEL.json SEED movements COUNT | outage HOURS PASSES RESETS | heap, [PLANTED FAULT]. Prints one JSON line of figures.
 A script is a generator: it yields microseconds to wait, a function to wait for, or a Restart.
 """
 
@@ -325,12 +325,16 @@ def settings_of(model, drive):
     return dict(LANE_SETTINGS, drive=drive, absent=model["absent"], absent_outputs=absent)
 
 
-def main(model, seed, what, numbers):
+def main(model, seed, what, numbers, fault=None):
     global FLASH
     FLASH = Flash(BLOCKS, model)
     random.seed(seed)
     time.us = ((1 << 30) - 60000) * 1000
     drive = "contact" if seed % 4 == 3 else "direct"
+    if fault:
+        import planted
+
+        planted.plant(fault)
     script = __import__(what).script
     real.collect()
     before = real.mem_alloc()
@@ -359,4 +363,6 @@ def main(model, seed, what, numbers):
 if __name__ == "__main__":
     with open(sys.argv[1]) as f:
         given = json.load(f)
-    main(given, int(sys.argv[2]), sys.argv[3], [int(n) for n in sys.argv[4:]])
+    rest = sys.argv[4:]
+    fault = rest.pop() if rest and not rest[-1].isdigit() else None
+    main(given, int(sys.argv[2]), sys.argv[3], [int(n) for n in rest], fault)
