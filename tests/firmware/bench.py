@@ -75,6 +75,7 @@ class Bench:
         self.position = position
         self.travel_ms = 1500
         self._turning = 0  # of a drive `contact`
+        self.lag_ms = self._lag_ms = 0  # from a press to the first movement, of such a drive
         self.vehicles = list(vehicles)
         self.forced_inputs = {}  # role -> level that a wire or a person gives it
         self.deaf = ()  # roles that do not answer their test line
@@ -115,12 +116,19 @@ class Bench:
         up, down = out[0], out[1]
         if self.settings["drive"] == "direct":
             return up - down
-        if out[STOP] or not 0.0 < self.position < 1.0:
-            self._turning = 0
+        wanted = self._turning
+        if out[STOP] or (self._turning > 0 and self.position >= 1.0) or (self._turning < 0 and self.position <= 0.0):
+            wanted = 0
         if up:
-            self._turning = 1
+            wanted = 1
         elif down and not out[STOP]:
-            self._turning = -1
+            wanted = -1
+        if wanted != self._turning:
+            self._turning = wanted
+            self._lag_ms = self.lag_ms
+        if self._lag_ms > 0:
+            self._lag_ms -= STEP_MS
+            return 0
         return self._turning
 
     def _sense(self):

@@ -77,8 +77,9 @@ def scenario_contact_without_stop_opens_instead():
 
 
 def scenario_contact_is_turned_although_its_limit_is_still_believed():
-    for drive in ("contact", "direct"):
+    for drive, lag_ms in (("contact", 0), ("contact", 150), ("direct", 0)):
         bench = Bench(position=1.0, drive=drive)
+        bench.lag_ms = lag_ms
         bench.safety.lower_arm(bench.now, COMMAND)
         bench.until(lambda: bench.judge.motion < 0, 5000)
         bench.run(30)
