@@ -20,7 +20,7 @@ SIZE = (120, 30)
 
 def main() -> int:
     sys.path.insert(0, str(ROOT / "tests" / "integration"))
-    import technician_bench as bench
+    import technician_bench as bench  # pyright: ignore[reportMissingImports] (of the tests' own folder)
 
     with tempfile.TemporaryDirectory() as folder:
         site = bench.TechnicianSite(Path(folder), bits_per_s=1_000_000)

@@ -34,7 +34,7 @@ class Log:
         self.ms = ms
         self._path = path
         self._write = write
-        self._lines = [None] * PLACES
+        self._lines = []  # a ring once it is full: line n at (n - 1) % PLACES
         self.count = 0  # lines since boot; the newest one has this number
         self._is_crash_saved = True
         self.crash = self._read()
@@ -45,7 +45,11 @@ class Log:
         self._keep(level_of(phrase), text)
 
     def _keep(self, level, text):
-        self._lines[self.count % PLACES] = (self.ms(), level, text[:LINE_CHARACTERS])
+        line = (self.ms(), level, text[:LINE_CHARACTERS])
+        if self.count < PLACES:
+            self._lines.append(line)
+        else:
+            self._lines[self.count % PLACES] = line
         self.count += 1
 
     def lines(self, first, level, most):
@@ -54,7 +58,7 @@ class Log:
         lowest = LEVELS.index(level)
         for number in range(max(first, self.count - PLACES + 1, 1), self.count + 1):
             line = self._lines[(number - 1) % PLACES]
-            if line is not None and LEVELS.index(line[1]) >= lowest:
+            if LEVELS.index(line[1]) >= lowest:
                 found.append((number, line[0], line[1], line[2]))
                 if len(found) == most:
                     break
@@ -71,13 +75,13 @@ class Log:
 
     def note_crash(self, name, error):
         """A task ended by an exception. Kept in memory; `save` puts it on flash at the next rest."""
-        out = io.StringIO()
+        text = repr(error)
         if hasattr(sys, "print_exception"):
-            sys.print_exception(error, out)
-        else:
-            out.write(repr(error))
+            out = io.StringIO()
+            sys.print_exception(error, out)  # pyright: ignore[reportArgumentType] (the stubs know no StringIO as a file)
+            text = out.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
         self("crash", "task=" + name, "error=" + repr(error))
-        self.crash = ("ms=" + str(self.ms()) + " task=" + name + "\n" + out.getvalue())[:CRASH_CHARACTERS]
+        self.crash = ("ms=" + str(self.ms()) + " task=" + name + "\n" + text)[:CRASH_CHARACTERS]
         self._is_crash_saved = False
 
     def save(self):
