@@ -223,7 +223,12 @@ async def main(slot):
         asyncio.create_task(own("sign", lambda: show(parts, health, showing))),
         asyncio.create_task(own("link", link.run)),
     ]
-    await Loop(parts, health).run()  # when the safety loop ends, so does the lane: the watchdog restarts it
+    try:
+        await Loop(parts, health).run()  # when the safety loop ends, so does the lane: the watchdog restarts it
+    except Exception as e:
+        log.note_crash("loop", e)
+        log.save()  # every output is off by now
+        raise
     return tasks
 
 
