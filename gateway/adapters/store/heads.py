@@ -106,9 +106,9 @@ class SqliteHeads:
         return head
 
     def _append_missing(self) -> None:
-        """heads.jsonl has every head of the ledger; a last line broken by a power cut is ended and written again."""
+        """heads.jsonl has every head of the ledger; a last line that a power cut broke is written again."""
         path = self._file.data_dir / HEADS_FILE
-        known, is_whole = last_in_file(path)
+        known, whole_bytes = last_in_file(path)
         rows = self._file.read(
             lambda c: c.execute(
                 "select seq, hash, at_ms, key_id, signature from head where seq > ? order by seq", (known,)
@@ -118,8 +118,8 @@ class SqliteHeads:
             return
         is_new = not path.exists()
         with open(path, "ab") as handle:
-            lines = "".join(to_json(dict(row)) + "\n" for row in rows)
-            handle.write(("" if is_whole else "\n").encode() + lines.encode())
+            handle.truncate(whole_bytes)
+            handle.write("".join(to_json(dict(row)) + "\n" for row in rows).encode())
             handle.flush()
             os.fsync(handle.fileno())
         if is_new:
@@ -142,10 +142,10 @@ class SqliteHeads:
         return min(row["at_ms"] for row in rows) if len(rows) == 2 else 0
 
 
-def heads_in(path: Path) -> list[dict[str, Any]]:
+def heads_in(path: Path, upto_bytes: int | None = None) -> list[dict[str, Any]]:
     """Every head in a file of heads; a line that is none is given as {"line": number}."""
     heads = []
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+    for number, line in enumerate(path.read_bytes()[:upto_bytes].splitlines(), start=1):
         try:
             doc = json.loads(line)
             heads.append({k: doc[k] for k in ("seq", "hash", "at_ms", "key_id", "signature")})
@@ -154,10 +154,10 @@ def heads_in(path: Path) -> list[dict[str, Any]]:
     return heads
 
 
-def last_in_file(path: Path) -> tuple[int, bool]:
-    """(number of the last whole head, 0 if none; whether the file ends with a whole line)"""
+def last_in_file(path: Path) -> tuple[int, int]:
+    """(number of the last head that has a whole line, 0 if none; bytes of the whole lines)"""
     if not path.exists():
-        return 0, True
-    raw = path.read_bytes()
-    seqs = [h["seq"] for h in heads_in(path) if "seq" in h]
-    return (max(seqs) if seqs else 0), raw == b"" or raw.endswith(b"\n")
+        return 0, 0
+    whole_bytes = path.read_bytes().rfind(b"\n") + 1
+    seqs = [h["seq"] for h in heads_in(path, whole_bytes) if "seq" in h]
+    return (max(seqs) if seqs else 0), whole_bytes
