@@ -112,5 +112,6 @@ def safe_outputs():
 
 def Board(inputs, outputs, settings):
     from .drivers.board import LaneBoard
+    from .drivers.eth_wiznet import make
 
-    return LaneBoard(__import__("sys").modules[__name__], inputs, outputs, settings)
+    return LaneBoard(__import__("sys").modules[__name__], inputs, outputs, settings, make)

@@ -105,6 +105,7 @@ def test_the_twin_of_the_interpreter_does_what_the_emulator_does(stride):
                 twin.tx.append(value)
         if rng.random() < 0.1:
             run.sensor ^= 1
+        is_on = False
         for _ in range(stride):
             is_on = run.step()
         twin.run(stride)

@@ -24,9 +24,9 @@ SOFT_MARK = "soft-reset"  # written before an ordered reset: no port tells it fr
 
 
 class LaneBoard:
-    def __init__(self, table, inputs, outputs, settings):
+    def __init__(self, table, inputs, outputs, settings, make_network):
         """inputs, outputs: role names in the order of the level arrays. settings: absent, absent_outputs, io, address, netmask.
-        Raises fit.Misfit: another board, or roles that do not fit."""
+        make_network: of the Ethernet driver. Raises fit.Misfit: another board, or roles that do not fit."""
         self.NAME = table.NAME
         self.DRIVES = table.DRIVES
         self.RESERVE_BYTES = table.RESERVE_BYTES
@@ -57,6 +57,7 @@ class LaneBoard:
         self._cause = self._take_cause()
         self._dog = None
         self._lan = None
+        self._make_network = make_network
         self._settings = settings
         self._refreshed = self._driven = time.ticks_ms()
 
@@ -273,7 +274,7 @@ class LaneBoard:
         """At boot, before the safety loop. None, or in words why there is no network."""
         from .lan import Lan
 
-        self._lan = Lan(self._table.LAN, self._settings)
+        self._lan = Lan(self._table.LAN, self._settings, self._make_network)
         self._lan.start()
         return self._lan.reason
 

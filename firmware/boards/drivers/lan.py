@@ -30,8 +30,9 @@ def _write_count(text):
 
 
 class Lan:
-    def __init__(self, place, settings):
-        """place: LAN of the board's table. settings: address ("" for DHCP) and netmask."""
+    def __init__(self, place, settings, make):
+        """place: LAN of the board's table. settings: address ("" for DHCP) and netmask. make(place): the driver's interface."""
+        self._make = make
         self._place = place
         self._settings = settings
         self._nic = None
@@ -47,7 +48,7 @@ class Lan:
             return False
         _write_count(str(self.bad + 1))
         try:
-            nic = __import__("boards.drivers." + self._place["driver"], None, None, ("make",)).make(self._place)
+            nic = self._make(self._place)
             nic.active(True)
             address = self._settings["address"]
             if address:
