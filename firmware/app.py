@@ -66,7 +66,7 @@ class Loop:
         self._write()
         self._mind_memory(not safety.is_at_rest())
         if not self._is_moving:
-            parts.store()
+            parts.store(1)
         self._feed(now, gap)
 
     def _write(self):

@@ -186,7 +186,7 @@ def bench_lane(
         resets=resets,
         seed=seed,
         processes=processes,
-        is_short_update=short_update,
+        update="small" if short_update else "whole",
         plot=plot,
     )
     raise typer.Exit(status)

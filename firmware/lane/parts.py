@@ -90,10 +90,10 @@ class Parts:
         gc.collect()
         return not hasattr(gc, "mem_free") or gc.mem_free() >= self.board.RESERVE_BYTES
 
-    def store(self):
-        """Put the events of the ring on flash, oldest first; stops where the flash refuses."""
+    def store(self, most=1000):
+        """Put events of the ring on flash, oldest first, at most so many; stops where the flash refuses."""
         ring = self.safety.ring
-        while True:
+        for _ in range(most):
             entry = ring.head()
             if entry is None:
                 return
