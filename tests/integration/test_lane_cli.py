@@ -397,3 +397,9 @@ def test_a_technician_without_access_is_told_so(site, tmp_path: Path):
     with pytest.raises(Unreachable) as refused, Client(load(tmp_path / "technician-wu"), [LANE]):
         pass
     assert "证书可能已被收回" in str(refused.value)
+
+
+def test_the_ledger_is_sound_after_all_this(site):
+    site.stop_gateway()
+    done = site.lvzha("check", "--data", str(site.folder / "data"), "--json")
+    assert done.exit_code == 0, done.output

@@ -62,6 +62,9 @@ def _commands_without_entry(conn: sqlite3.Connection) -> list[str]:
         "select command_id, op, lane, pass_id from command c where not exists (select 1 from entry e where"
         " e.seq <= c.entry_seq and ((c.pass_id <> '' and e.pass_id = c.pass_id and e.kind in ('verdict', 'answer'))"
         " or (c.pass_id = '' and e.lane = c.lane and e.kind in ('manual_raise', 'recovery'))))"
+        # a technician's order: its own entry, committed with it, names the command
+        " and not exists (select 1 from entry t where t.seq = c.entry_seq and t.kind in ('manual_raise', 'technician')"
+        " and t.lane = c.lane and json_extract(t.body, '$.job') = c.command_id)"
     )
     return [
         f"command {r['command_id']} ({r['op']} on {r['lane']}) has no entry before it 指令之前没有条目" for r in rows
