@@ -111,7 +111,7 @@ def correct_command(
     data: DataOption = Path("data"),
 ) -> None:
     """更正台账 Correct a closed pass: one more entry with who, why, old and new value. Stop the gateway first."""
-    values = dict(text.partition("=")[::2] for text in field)
+    values = {name: value for name, _, value in (text.partition("=") for text in field)}
 
     async def use(file: LedgerFile) -> int:
         return await correct(Correction(pass_id, values, by, why), ledger=SqliteLedger(file), queries=SqliteQueries(file),

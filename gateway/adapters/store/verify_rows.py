@@ -43,7 +43,7 @@ def passes_part(data_dir: Path, lo: int, hi: int, *, any_bytes: bool = False) ->
             if values[0] == rowid:
                 mine = list(of_pass)
                 rowid, of_pass = next(entries, (None, iter(())))
-            row = dict(zip(("rowid", "pass_id", "doc", *_COLUMNS), values, strict=True))
+            row: Doc = dict(zip(("rowid", "pass_id", "doc", *_COLUMNS), values, strict=True))
             try:
                 found += _pass(conn, row, mine, erased, over)
             except (ValueError, TypeError, KeyError, AttributeError) as error:
