@@ -364,6 +364,7 @@ def _scalar(value):
 def _health(parts):
     now = parts.clock.now()
     entries = [("uptime_ms", parts.clock.ms()), ("mode", parts.safety.barrier.mode)]
+    entries.append(("loop_max_us", parts.delays.max_us()))
     if parts.health is not None:
         entries.append(("late_steps", parts.health.late))
         for name, ago_ms, limit_ms in parts.health.beats(now):

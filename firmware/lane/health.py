@@ -75,6 +75,10 @@ class Delays:
             self._buckets[i] = 0
         return 1 << place
 
+    def max_us(self):
+        """Largest delay since the last `take_max_us`, in microseconds."""
+        return self._max_us
+
     def take_max_us(self):
         """Largest delay since the last call, in microseconds."""
         worst = self._max_us
