@@ -10,6 +10,7 @@ import rig
 from rig import LANE, SITE, Broker, Gateway, LaneBoard, Plant, free_port, until
 
 from firmware.lane import contract
+from gateway.services import offline_entries
 
 
 class Site:
@@ -341,12 +342,73 @@ def test_silent_gateway_holds_and_shows_safe_text(site):
     until(lambda: gateway.states[-1]["gateway"] == "silent", 10, "silent")
     until(lambda: gateway.states[-1]["sign"] == "safe_text", 5, "safe text")
     site.plant.set("loop_arrival", 1)
-    time.sleep(4)
+    time.sleep(7)  # nobody names the vehicle in time
     assert site.plant.moves() == []
     assert "offline.decision" not in [e["kind"] for e in gateway.events], "nobody would make it durable"
     gateway.speak_again()
-    assert gateway.event("offline.decision", 15)["data"] == {"decision": "hold", "rule": "default", "list": 0}
+    decided = gateway.event("offline.decision", 15)["data"]
+    assert decided == {"decision": "hold", "rule": "class", "class": "unknown", "age_min": 0, "list": 0}
     assert site.plant.moves() == []
+
+
+def fall_silent(gateway):
+    gateway.stop_speaking()
+    gateway._client.publish(
+        contract.topic(SITE, None, "gateway"), contract.encode("gateway", {"online": False, "at": None}), 1, True
+    )
+    until(lambda: gateway.states[-1]["gateway"] == "silent", 10, "silent")
+
+
+def name_vehicle(gateway, plate):
+    seen = {"plate": plate, "source": "camera", "confidence": 960, "at": None}
+    gateway.publish("identity", contract.encode("identity", seen))
+
+
+@pytest.mark.requirement("X-02", "X-03", "S0-73")
+def test_with_the_gateway_silent_the_list_decides(site):
+    """Listed: raised for and named in the journal. Refused: held and told so. Then the next list, by difference."""
+    gateway = site.start()
+    entries = {contract.identity_hash(True, "云D88888"): 1, contract.identity_hash(True, "云C56789"): 0}
+    for message in offline_entries.messages(4, entries, base=None):
+        gateway.publish("offline-list", contract.encode("offline-list", message))
+    assert gateway.event("list.applied")["data"] == {"version": 4, "count": 2}
+    until(lambda: gateway.statuses[-1]["list"] == 4, 5, "the list's version in status")
+    fall_silent(gateway)
+    site.plant.set("loop_arrival", 1)
+    time.sleep(0.3)
+    name_vehicle(gateway, "云C56789")
+    time.sleep(1.5)
+    assert site.plant.moves() == [], "refused"
+    site.plant.set("loop_arrival", 0)
+    until(lambda: gateway.states[-1]["passes"]["at_arm"] is None, 20, "it has left")
+    site.plant.set("loop_arrival", 1)
+    until(lambda: gateway.states[-1]["passes"]["at_arm"], 8, "the next one")
+    time.sleep(0.5)
+    name_vehicle(gateway, "云d·88888")
+    until(lambda: site.plant.position == 1.0, 8, "raised for the listed one")
+    drive_through(site.plant)
+    until(lambda: site.plant.position == 0.0, 12, "closed behind it")
+    gateway.speak_again()
+    until(lambda: len([e for e in gateway.events if e["kind"] == "offline.decision"]) == 2, 15, "both decisions")
+    refused, raised = [e["data"] for e in gateway.events if e["kind"] == "offline.decision"]
+    assert (refused["decision"], refused["class"], refused["plate"], refused["list"]) == (
+        "refuse",
+        "refused",
+        "云C56789",
+        4,
+    )
+    assert (raised["decision"], raised["class"], raised["plate"], raised["rule"]) == (
+        "raise",
+        "heavy",
+        "云D88888",
+        "list",
+    )
+    until(lambda: len([e for e in gateway.events if e["kind"] == "pass.ended"]) == 2, 15, "both have ended")
+    assert [e["data"]["by"] for e in gateway.events if e["kind"] == "pass.ended"] == ["lane", "lane"]
+    assert [e["data"]["cause"] for e in gateway.events if e["kind"] == "barrier.opening"] == ["offline"]
+    for message in offline_entries.messages(5, dict(list(entries.items())[1:]), base=(4, entries)):
+        gateway.publish("offline-list", contract.encode("offline-list", message))
+    until(lambda: gateway.statuses[-1]["list"] == 5, 8, "the difference")
 
 
 def test_lane_of_the_test_is_a_lane_of_the_contract():
