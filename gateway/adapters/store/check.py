@@ -44,7 +44,7 @@ def _schema(conn: sqlite3.Connection) -> list[str]:
     """Tables, indexes and triggers are those that the migrations make: nobody took a guard away."""
     fresh = sqlite3.connect(":memory:")
     migrations.apply(Database(fresh))
-    query = "select type, name, sql from sqlite_master where name not like 'sqlite_%' and name not like '_sqlite_%'"
+    query = "select type, name, sql from sqlite_master where name not like 'sqlite_%' and instr(name, '_sqlite_') = 0"
     wanted, present = ({row[1]: _normal(row[2]) for row in c.execute(query)} for c in (fresh, conn))
     fresh.close()
     return [

@@ -39,6 +39,9 @@ class LedgerFile:
         try:
             self._writer = _connect(self.path)
             migrations.apply(Database(self._writer))
+            # sqlite-utils makes this index after the table, in a transaction of its own: a power cut may fall between
+            self._writer.execute("create unique index if not exists idx__sqlite_migrations_migration_set_name"
+                                 " on _sqlite_migrations (migration_set, name)")  # fmt: skip
             self._writer.isolation_level = None  # transactions are ours from here
             self._reader = _connect(self.path)
             self._reader.execute("pragma query_only = on")

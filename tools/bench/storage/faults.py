@@ -158,7 +158,7 @@ def _faulty(shim: Shim, data: Path, tell: Any, op: int, n: int, mode: int, first
     shim.arm(data, op, n, mode)
     try:
         work(data, tell, passages=2, first=first)
-    except StoreRefused:
+    except (StoreRefused, OSError):
         pass  # the gateway did not start; its supervisor tries again, which is the process after this one
 
 
