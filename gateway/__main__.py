@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
-from gateway import __version__
+from gateway import __version__, installer_commands
 from gateway.adapters.technician.commands import app as lane
 from gateway.evidence_commands import app as evidence
 from gateway.policy_commands import app as policy
-from tools.flash import commands as flashing
 
 app = typer.Typer(
     help="绿闸 Lvzha: 环保门禁网关 environmental access gate (HJ 1321-2023)", no_args_is_help=True, add_completion=False
@@ -21,10 +20,10 @@ bench = typer.Typer(help="性能与故障测量 Measurements; slow, not part of 
 app.add_typer(bench, name="bench")
 app.add_typer(evidence)
 app.add_typer(lane, name="lane")
-lane.command("update")(flashing.update)
-app.add_typer(flashing.firmware, name="firmware")
-app.command("flash")(flashing.flash)
-app.command("commission")(flashing.commission)
+lane.command("update")(installer_commands.update)
+app.add_typer(installer_commands.firmware, name="firmware")
+app.command("flash")(installer_commands.flash)
+app.command("commission")(installer_commands.commission)
 app.add_typer(policy, name="policy")
 pki = typer.Typer(help="证书 Certificates: who may connect to the broker", no_args_is_help=True)
 app.add_typer(pki, name="pki")

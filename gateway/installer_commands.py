@@ -1,4 +1,4 @@
-"""`lvzha firmware ...` and `lvzha lane update`: images, their key, and sending one. Everything heavy is imported on use.
+"""`lvzha firmware`, `lvzha flash`, `lvzha commission`, `lvzha lane update`: the installer's part of the command line. All of tools/flash is imported on use.
 
 Exit status: 0 done, 1 refused or failed, 2 a wrong argument or file.
 """
