@@ -54,6 +54,14 @@ def broker(config: ConfigOption = Path("site.toml")) -> None:
     raise typer.Exit(run_site_broker(config))
 
 
+@app.command()
+def vision(config: ConfigOption = Path("site.toml")) -> None:
+    """识别进程 Name vehicles for lanes whose gateway is silent; runs beside the gateway."""
+    from gateway.app import run_vision
+
+    raise typer.Exit(run_vision(config))
+
+
 @app.command("import")
 def import_registers(document: Path, config: ConfigOption = Path("site.toml")) -> None:
     """导入登记数据 Import vehicles, over-limit list and response level from a JSON document; all of it or nothing."""

@@ -21,17 +21,20 @@ from gateway.adapters.broker.pki import BROKER_DNS_NAMES, KeyFileError, SiteKeys
 from gateway.adapters.cameras import photo
 from gateway.adapters.cameras.bank import CameraBank
 from gateway.adapters.lanes_mqtt.client import MqttLanes
+from gateway.adapters.lanes_mqtt.identity import VisionLink
 from gateway.adapters.policies.files import DEFAULT_PACK, load_pack, over_limit_terms
 from gateway.adapters.sntp import server as sntp
 from gateway.adapters.store.check import findings
 from gateway.adapters.store.commissioning import CommissioningFiles
 from gateway.adapters.store.connection import LedgerFile, StoreRefused
+from gateway.adapters.store.heads import LedgerKey, SqliteHeads
 from gateway.adapters.store.ledger import SqliteLedger
 from gateway.adapters.store.offline import SqliteOfflineLists
 from gateway.adapters.store.outbox import SqliteOutbox
 from gateway.adapters.store.policy import SqlitePolicies
 from gateway.adapters.store.queries import SqliteQueries
 from gateway.adapters.store.registers import SqliteRegisters
+from gateway.adapters.store.sweep import SqliteSweep, load_terms
 from gateway.adapters.systemd import notify
 from gateway.adapters.technician.access import Access
 from gateway.adapters.technician.access import write as write_access
@@ -44,6 +47,7 @@ from gateway.adapters.web.server import ConsolePortUnusable, ConsoleServer
 from gateway.config import ConfigRefused, Settings, load
 from gateway.domain import technicians
 from gateway.domain.policy_pack import PackRefused
+from gateway.domain.retention import RetentionRefused
 from gateway.domain.vehicles import VehicleRefused
 from gateway.services.capture import VehicleCapture
 from gateway.services.changes import Changes
@@ -51,9 +55,11 @@ from gateway.services.commissioning_desk import CommissioningDesk
 from gateway.services.conditions import Conditions
 from gateway.services.desk import SiteDesk
 from gateway.services.desk_port import Condition
+from gateway.services.housekeeper import Housekeeper
 from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
 from gateway.services.lane_desk import LaneDesk
 from gateway.services.lane_view import LaneNow
+from gateway.services.naming import Namer
 from gateway.services.offline_lists import OfflineLists
 from gateway.services.over_limit_desk import OverLimitDesk
 from gateway.services.passage_record import Place
@@ -68,7 +74,7 @@ REFUSAL_SHOWN_MS = 600_000  # a refused message stays on the page for ten minute
 PROFILES = Path(__file__).parent / "adapters" / "uplink" / "profiles"
 REFUSALS = (
     ConfigRefused, StoreRefused, PackRefused, ProfileError, KeyRefused, KeyFileError, ConsolePortUnusable,
-    serve.BrokerStartError, VehicleRefused,
+    serve.BrokerStartError, VehicleRefused, RetentionRefused,
 )  # fmt: skip
 
 
@@ -105,6 +111,38 @@ def run_site_broker(config: Path) -> int:
     except REFUSALS as refusal:
         return _refuse("消息代理无法启动 the broker cannot start", refusal)
     return 0
+
+
+def run_vision(config: Path) -> int:
+    """Name vehicles for lanes whose gateway is silent, until SIGTERM or SIGINT."""
+    _set_up_logging()
+    try:
+        asyncio.run(_vision(load(config)))
+    except REFUSALS as refusal:
+        return _refuse("识别进程无法启动 vision cannot start", refusal)
+    return 0
+
+
+async def _vision(settings: Settings) -> None:
+    loop, keys, clock = asyncio.get_running_loop(), _keys(settings), SystemClock()
+    frames, reader = CameraBank({c.code: c.url for c in settings.cameras}), VisionProcess()
+    capture = VehicleCapture(frames, reader, clock, budget_ms=settings.reading.budget_ms,
+                             min_agreeing=settings.reading.min_agreeing)  # fmt: skip
+    link = VisionLink(host=settings.broker.host, port=settings.broker.port, ca_crt=keys.ca_crt, crt=keys.crt("vision"),
+                      key=keys.key("vision"), site=settings.site.enterprise_code,
+                      lanes=[lane.id for lane in settings.lanes], clock=clock)  # fmt: skip
+    cameras = {lane.id: (lane.head_camera, lane.body_camera) for lane in settings.lanes}
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, link.stop)
+    with contextlib.ExitStack() as parts:
+        reader.start()
+        parts.callback(reader.stop)
+        frames.start()
+        parts.callback(frames.stop)
+        link.start(loop)
+        parts.callback(link.stop)
+        notify("READY=1")
+        await Namer(link, capture, cameras, clock).run()
 
 
 def import_document(config: Path, document: Path) -> int:
@@ -174,7 +212,7 @@ def check_data(data_dir: Path, as_json: bool) -> int:
         return _refuse("无法检查 cannot check", refusal)
     try:
         found = findings(file)
-        entries = len(SqliteQueries(file).entries())
+        entries = SqliteQueries(file).entry_count()
     finally:
         file.close()
     if as_json:
@@ -226,6 +264,12 @@ class Gateway:
         )  # fmt: skip
         self.relay = Relay(self.outbox, regulator, self.clock, status_provider=self._status,
                            on_condition=self._on_relay_condition, settings=_relay_settings(settings, regulator))  # fmt: skip
+        ledger_key, terms = LedgerKey(settings.site.data_dir), load_terms()
+        self.housekeeper = Housekeeper(
+            heads=SqliteHeads(self.file, ledger_key), retention=SqliteSweep(self.file, ledger_key, terms), terms=terms,
+            clock=self.clock, conditions=self.conditions, hand_on=lambda head: self.link.hand_head(f"{head['seq']}:{head['hash']}"),
+            clock_is_trusted=lambda: self.clock_state() == "trusted",
+        )  # fmt: skip
         capture = VehicleCapture(self.frames, self.reader, self.clock, budget_ms=settings.reading.budget_ms,
                                  min_agreeing=settings.reading.min_agreeing)  # fmt: skip
         nows = {lane.id: LaneNow(lane.id, self.clock, self.link.lane_clock(lane.id)) for lane in settings.lanes}
@@ -278,7 +322,8 @@ class Gateway:
             self.technicians.resume()
             self.link.start(loop)
             parts.callback(self.link.stop)
-            tasks = [asyncio.create_task(c, name=n) for n, c in (("lanes", self._lanes()), ("ticks", self._ticks()), ("lists", self.lists.run()))]
+            tasks = [asyncio.create_task(c, name=n) for n, c in (("lanes", self._lanes()), ("ticks", self._ticks()), ("lists", self.lists.run()),
+                                                                   ("housekeeper", self.housekeeper.run()))]
             for task in tasks:
                 task.add_done_callback(lambda t: stopping.set())
             notify("READY=1")
@@ -396,6 +441,7 @@ class Gateway:
                 {"barrier_code": d.place.barrier_code, "online": d.now.is_online} for d in self.desks.values()
             ],
             "cameras": [{"camera_code": code, "online": h.is_online} for code, h in health.items()],
+            "ledger_head": self.housekeeper.head_text(),
             "disk_free_percent": round(100 * _free_share(self.settings.site.data_dir)),
             "clock_state": "synced" if self.clock_state() == "trusted" else "unsynced",
         }

@@ -56,7 +56,7 @@ class Access:
         self._read: dict[str, frozenset[str]] = {
             **{lane: topics | site_topics for lane, topics in gateway_topics.items()},
             GATEWAY: site_topics.union(identities, *lane_topics.values()),
-            VISION: frozenset(),
+            VISION: frozenset(contract.topic(site, lane, "state") for lane in self.lanes),
         }
         self._technician_publish = frozenset(
             contract.topic(site, lane, name) for lane in self.lanes for name in TECHNICIAN_WRITES

@@ -94,7 +94,7 @@ class Session:
         address: BrokerAddress,
         *,
         subscriptions: list[tuple[str, int]],
-        will: Outgoing,
+        will: Outgoing | None,
         wall_ms: Callable[[], int],
         mono_s: Callable[[], float],
         on_connected: Callable[[], list[Outgoing]],
@@ -231,7 +231,8 @@ class Session:
         client.tls_set_context(context)
         client.connect_timeout = CONNECT_S
         client.max_inflight_messages_set(0)  # the window is kept here, so that nothing grows old inside paho
-        client.will_set(self._will.topic, self._will.data, self._will.qos, self._will.is_retained)
+        if self._will is not None:
+            client.will_set(self._will.topic, self._will.data, self._will.qos, self._will.is_retained)
 
         def connected(_client, _data, _flags, code, _properties) -> None:
             if code.is_failure:
@@ -330,7 +331,8 @@ class Session:
     def _goodbye(self, client: mqtt.Client) -> None:
         """The will's text as a retained message, then a DISCONNECT, so that nobody waits for the keep-alive."""
         self._flush(client)
-        self._publish(client, self._will)
+        if self._will is not None:
+            self._publish(client, self._will)
         until_s = time.monotonic() + GOODBYE_S
         with suppress(LinkEnded, OSError):
             while self._unconfirmed and time.monotonic() < until_s:
