@@ -82,7 +82,9 @@ class Invariants:
         self._has_left = self._exit_on = False
         self._hit_at = self._released_at = self._fire_at = None
         self._is_reversed = True
-        self._is_latched = False
+        self._is_latched = self._is_fire_served = False
+        self._is_ordinary = True  # the closing under way needs nobody who holds it
+        self._left_at = None
         self._obstructions = 0
         self._is_hit = self._is_locked = False
         self._stop_at = None
@@ -200,6 +202,10 @@ class Invariants:
             self._break(7, "closing while held open by the fire input")
         self._hit_at = None
         self._is_hit = False
+        self._is_ordinary = diff(now, self._busy_at) >= self.settings["clear_ms"]
+        for test in self._tests:
+            if test.passed_at is None or diff(now, test.passed_at) > FRESH_MS:
+                self._is_ordinary = False
         if is_person:
             return
         for test in self._tests:
@@ -218,7 +224,8 @@ class Invariants:
         if level[IN["limit_closed"]] and not any(level[role] for role in self._presence):
             # with somebody there at that very moment it was a reversal, and the close is still wanted
             self._obstructions = 0
-            self._may_down = self._has_left = self._exit_on = False
+            self._may_down = self._exit_on = False
+            self._has_left = self._left_at is not None and diff(now, self._left_at) <= ASKED_MS
 
     # ---- what is watched ----
 
@@ -242,8 +249,11 @@ class Invariants:
             self._up_at = now  # without a STOP contact, OPEN ends a closing motion
         if level[IN["loop_exit"]]:
             self._exit_on = True
-        elif self._exit_on or (was[IN["loop_arrival"]] and not level[IN["loop_arrival"]]):
+        elif self._exit_on:
             self._has_left = True
+        if was[IN["loop_arrival"]] and not level[IN["loop_arrival"]]:
+            self._has_left = True
+            self._left_at = now
         if not level[IN["button_stop"]]:
             self._stop_at = None
         elif self._stop_at is None:
@@ -254,7 +264,7 @@ class Invariants:
 
     def _watch_closing(self, now, level, core, is_person):
         held = level[IN["hold_to_run"]]
-        if self._was[IN["hold_to_run"]] and not held:
+        if self._was[IN["hold_to_run"]] and not held and not self._is_ordinary:
             self._released_at = now
         if self.motion >= 0:
             self._released_at = None
@@ -291,29 +301,26 @@ class Invariants:
     def _watch_fire(self, now, level, out):
         if not level[IN["fire"]]:
             self._fire_at = None
+            self._is_fire_served = False
             return
         if self._fire_at is None:
             self._fire_at = now
         held_ms = diff(now, self._fire_at)
-        is_served = out[OUT["open"]] or level[IN["limit_open"]] or level[IN["arm_detached"]] or self.motion > 0
         if held_ms >= REACTION_MS + self.settings["trip_ms"]:
             self._is_latched = True
-        if is_served:
-            self._fire_at = now
-        elif held_ms > FIRE_MS and not self._is_given_up(level):
+        if out[OUT["open"]] or level[IN["limit_open"]] or level[IN["arm_detached"]] or self.motion > 0:
+            self._is_fire_served = True
+        elif held_ms > FIRE_MS and not self._is_fire_served:
             self._break(7, "fire input on for " + str(held_ms) + " ms and the arm does not open")
-            self._fire_at = now
-
-    def _is_given_up(self, level):
-        # an opening that ran into its travel limit has been commanded; both limits at once tell no position
-        is_both = level[IN["limit_open"]] and level[IN["limit_closed"]]
-        return is_both or (self._last_motion > 0 and not level[IN["limit_closed"]])
+            self._is_fire_served = True
 
     def _near(self, now):
         """Moments long ago are moved up, so that ticks still compare."""
         for name in ("_motion_at", "_motion_end", "_busy_at"):
             if diff(now, getattr(self, name)) > LONG_MS or diff(now, getattr(self, name)) < 0:
                 setattr(self, name, (now - LONG_MS) & 0x3FFFFFFF)
+        if self._left_at is not None and not 0 <= diff(now, self._left_at) <= LONG_MS:
+            self._left_at = None
         if self._up_at is not None and not 0 <= diff(now, self._up_at) <= LONG_MS:
             self._up_at = None
 
