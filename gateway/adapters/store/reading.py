@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from gateway.adapters.store.schema import MIGRATIONS
+NEEDED = ("m0001_first_tables", "m0002_evidence")  # what verifying reads; later tables may be missing in an older copy
 
 
 class StoreRefused(RuntimeError):
@@ -44,7 +44,7 @@ def open_readonly(data_dir: Path, *, any_bytes: bool = True) -> sqlite3.Connecti
         applied = {row[0] for row in conn.execute("select name from _sqlite_migrations where migration_set = 'ledger'")}
     except sqlite3.DatabaseError as error:
         raise StoreRefused(f"{path}: {error}. 账本无法打开 The ledger cannot be opened") from error
-    if missing := [m.__name__ for m in MIGRATIONS if m.__name__ not in applied]:
+    if missing := [name for name in NEEDED if name not in applied]:
         conn.close()
         raise StoreRefused(
             f"{path}: written by an older version (without {missing[0]}) 由旧版本写入; start this version's gateway once, "
