@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -365,18 +366,23 @@ def test_the_plain_commands_answer(lane):
         assert (status, doc["result"]) == (0, "done"), (words, doc)
 
 
-def test_questions_need_no_gateway_and_orders_say_that_it_is_away(site, lane, monkeypatch):
+def test_questions_need_no_gateway_and_orders_say_that_it_is_away(site, lane, desk, monkeypatch):
     monkeypatch.setattr(jobs, "PATIENCE_S", 0.5)
-    site.stop_gateway()
-    assert lane("faults", LANE)[0] == 0 and lane("test", LANE)[0] == 0
-    moves = site.plant.moves()
-    status, doc = lane("raise", LANE, "--why", "nobody there")
-    assert (status, doc["result"], doc["reason"]) == (1, "timeout", "no_gateway") and "现场按钮" in doc["text_zh"]
-    site.start_gateway()
-    site.wait_ready()
-    time.sleep(1.0)
-    assert site.plant.moves() == moves, "no broker kept the order for later"
-    assert lane("config", "history", LANE)[1]["answer"]["versions"][-1]["state"] == "applied", "also after a restart"
+    late = desk._exchange(Order(str(ULID()), LANE, technicians.HELLO), lambda text: None).now_ms + 300
+    moves, before = site.plant.moves(), len(site.entries())
+    site.gateway.send_signal(signal.SIGSTOP)
+    try:
+        assert lane("faults", LANE)[0] == 0 and lane("test", LANE)[0] == 0
+        status, doc = lane("raise", LANE, "--why", "nobody there")
+        assert (status, doc["result"], doc["reason"]) == (1, "timeout", "no_gateway") and "现场按钮" in doc["text_zh"]
+        stuck = Order(str(ULID()), LANE, "raise", {}, "stuck on its way", "test", late)
+        desk._client.order(stuck)
+    finally:
+        site.gateway.send_signal(signal.SIGCONT)
+    answer = desk._exchange(stuck, lambda text: None)
+    assert (answer.result, answer.reason) == ("refused", "stale")
+    time.sleep(0.5)
+    assert site.plant.moves() == moves and len(site.entries()) == before, "what came late was not done"
 
 
 def test_an_order_to_a_lane_that_is_off_is_refused_and_questions_time_out(site, lane, monkeypatch):
