@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Sequence
 
 from gateway.adapters.store.connection import LedgerFile
-from gateway.domain.records import PERSONAL_FIELDS
 from gateway.services.ports import NewEntry
 
 
@@ -28,11 +27,6 @@ class SqlitePersonalData:
         ]
         conn.execute(f"delete from personal where value in ({marks})", values)
         places = len(digests)
-        for field in PERSONAL_FIELDS:
-            places += conn.execute(
-                f"update vehicle set doc = json_set(doc, '$.{field}', '') where json_extract(doc, '$.{field}') in ({marks})",
-                values,
-            ).rowcount
         if places:
             body = {"by": by, "why": why, "digests": digests, "places": places}
             self._file.chain.append(conn, [NewEntry("erased", "", "", now_ms, body)], {}, {})
