@@ -135,6 +135,19 @@ def test_a_tail_cut_and_chained_anew_contradicts_the_signed_head_and_those_who_k
 
 
 @pytest.mark.requirement("S3-02")
+def test_what_a_lane_tells_of_its_heads_shows_a_cut_too(ledger, tmp_path):
+    head = json.loads((ledger / HEADS_FILE).read_text())
+    told = tmp_path / "lane.txt"
+    told.write_text(f"kept 1\nhead 0  {head['seq']}:{head['hash']}\n")
+    assert kinds(ledger, handed_heads=[told]).keys() == {"head_unreadable"}, "the line without a head is named"
+    told.write_text(f"head 0  {head['seq']}:{head['hash']}\n")
+    assert kinds(ledger, handed_heads=[told]) == {}
+    attack(ledger, f"delete from entry where seq > {head['seq'] - 2}", "delete from head")
+    (ledger / HEADS_FILE).unlink()
+    assert kinds(ledger, handed_heads=[told])["tail_cut"] == f"{head['seq'] - 1}-{head['seq']}"
+
+
+@pytest.mark.requirement("S3-02")
 def test_a_chain_written_anew_with_right_hashes_is_not_the_one_that_was_signed(ledger):
     from gateway.domain.records import canonical, entry_hash
 

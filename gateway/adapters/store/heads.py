@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from gateway.domain.records import local_day, to_json
 
 HEADS_FILE = "heads.jsonl"
 PUBLIC_KEY = Path("keys") / "ledger.pub"
+_AS_TOLD = re.compile(rb"\b([0-9]{1,18}):([0-9a-f]{64})\b")
 PRIVATE_KEY = Path("keys") / "ledger.key"
 
 
@@ -143,14 +145,18 @@ class SqliteHeads:
 
 
 def heads_in(path: Path, upto_bytes: int | None = None) -> list[dict[str, Any]]:
-    """Every head in a file of heads; a line that is none is given as {"line": number}."""
+    """Every head in a file of heads; a line that is none is given as {"line": number}.
+
+    A line as a lane tells it, "seq:hash" with or without words before it, is a head too: {seq, hash}, without signature.
+    """
     heads = []
     for number, line in enumerate(path.read_bytes()[:upto_bytes].splitlines(), start=1):
         try:
             doc = json.loads(line)
             heads.append({k: doc[k] for k in ("seq", "hash", "at_ms", "key_id", "signature")})
         except (ValueError, KeyError, TypeError):
-            heads.append({"line": number})
+            told = _AS_TOLD.search(line)
+            heads.append({"seq": int(told[1]), "hash": told[2].decode()} if told else {"line": number})
     return heads
 
 
