@@ -15,6 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
+from firmware.lane import contract
+
 app = typer.Typer(
     help="车道控制器：查看、测试、维护 Lane controllers: look, test, maintain (for technicians)", no_args_is_help=True
 )
@@ -29,8 +31,6 @@ Lane = Annotated[str, typer.Argument(help="车道 lane, e.g. g1-b01")]
 Why = Annotated[str, typer.Option("--why", help="原因，记入台账 reason; goes into the ledger", prompt="原因 why")]
 TestWhy = Annotated[str, typer.Option("--why", help="原因，记入台账 reason; goes into the ledger")]
 Seconds = Annotated[int, typer.Option(help="秒 seconds", min=1, max=60)]
-
-ALARMS = ("off", "attention", "denied", "hold", "obstruction", "tailgate", "fault", "fire", "test")
 
 
 # ---------------------------------------------------------------- the frame of every command
@@ -222,8 +222,6 @@ def ask(
     as_json: JsonOption = False,
 ) -> None:
     """原始问答 Ask one question and print the answer as the lane gave it."""
-    from firmware.lane import contract
-
     plain = [q for q in contract.QUESTIONS if q not in ("drive", "self_test", "log", "check_settings")]
     if question not in plain:
         typer.echo(f"没有这个问题 no such question: {question}; allowed: {', '.join(plain)}", err=True)
@@ -428,7 +426,7 @@ def sign(
 @app.command()
 def alarm(
     lane: Lane,
-    pattern: Annotated[str, typer.Argument(help=" ".join(ALARMS))],
+    pattern: Annotated[str, typer.Argument(help=" ".join(contract.ALARMS))],
     seconds: Annotated[int, typer.Option(min=1, max=3600)] = 5,
     why: TestWhy = "alarm test",
     access: AccessOption = None,
