@@ -61,7 +61,9 @@ class Chip:
             offset = 0
         self.written += len(buffer)
         at = n * BLOCK + offset
-        self.data[at : at + len(buffer)] = buffer
+        for i, byte in enumerate(buffer):
+            if byte != 0xFF:  # bits only fall
+                self.data[at + i] = byte
 
     def ioctl(self, op, arg):
         if op == 4:
