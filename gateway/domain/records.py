@@ -42,6 +42,7 @@ KINDS = (
     "deletion_requested",  # one person asks for deletion before the term
     "deletion_decided",  # another person approves or refuses it
     "deleted",  # what was deleted, under which rule or by whose request
+    "register",  # a row of a register: what a source says, a person checked, decided, attached, removed
     "erased",  # personal values removed at a person's request; their digests stay
 )
 

@@ -75,7 +75,7 @@ class Site:
         return self.book.judge(facts)
 
     def kinds(self) -> list[str]:
-        return [e.kind for e in SqliteQueries(self.file).entries()]
+        return [e.kind for e in SqliteQueries(self.file).entries() if e.kind != "register"]
 
 
 @pytest.fixture

@@ -219,7 +219,8 @@ def _online_copy(data_dir: Path, copy: Path, progress: Callable[[str], None]) ->
 def _photographs(copy: Path) -> list[tuple[str, str]]:
     conn = open_readonly(copy)
     try:
-        return conn.execute("select path, sha256 from photo where state = 'kept' order by path").fetchall()
+        return conn.execute("select path, sha256 from photo where state = 'kept' union"
+                            " select path, sha256 from register_document where path <> '' order by path").fetchall()  # fmt: skip
     finally:
         conn.close()
 

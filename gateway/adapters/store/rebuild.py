@@ -7,12 +7,15 @@ import sqlite3
 
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.ledger import put_pass
+from gateway.adapters.store.register_fold import COLUMNS, columns_of, put_row
+from gateway.adapters.store.verify_registers import folded
+from gateway.domain.dictionary import registers
 from gateway.domain.projection import SETS, Doc, differing, merged, pass_columns, pass_text, sparse
 from gateway.services.ports import NewEntry
 
 
 async def rebuild(file: LedgerFile, now_ms: int) -> dict[str, int]:
-    """{"passes": written anew, "visits": ...}; one transaction, with a `recovery` entry that says so if any was.
+    """{"passes": written anew, "visits": ..., "registers": ...}; one transaction, with a `recovery` entry that says so if any was.
 
     A row without any entry stays for a person to look at (`lvzha verify` names it). The chain itself is not touched:
     a row is only as right as the entries, so verify them first.
@@ -21,7 +24,7 @@ async def rebuild(file: LedgerFile, now_ms: int) -> dict[str, int]:
 
 
 def _rebuild(file: LedgerFile, conn: sqlite3.Connection, now_ms: int) -> dict[str, int]:
-    counts = {"passes": _passes(conn), "visits": _visits(conn)}
+    counts = {"passes": _passes(conn), "visits": _visits(conn), "registers": _registers(conn)}
     if any(counts.values()):
         body = {"note": "rows were made anew from the entries", **counts}
         file.chain.forget()
@@ -76,5 +79,19 @@ def _visits(conn: sqlite3.Connection) -> int:
         ).fetchone()
         if is_left and (row is None or list(row) != values):
             conn.execute(f"insert or replace into visit values ({','.join('?' * len(names))})", values)
+            written += 1
+    return written
+
+
+def _registers(conn: sqlite3.Connection) -> int:
+    written = 0
+    for subject, row in list(folded(conn)):
+        register, _, key = subject.partition("/")
+        stored = conn.execute(
+            f"select {', '.join(COLUMNS)} from register_row where register = ? and row_key = ?", (register, key)
+        ).fetchone()
+        said = columns_of(registers()[register], row)
+        if stored is None or tuple(stored) != tuple(said[c] for c in COLUMNS):
+            put_row(conn, register, key, row)
             written += 1
     return written

@@ -1,16 +1,21 @@
-"""Master data the policy looks at: vehicles, the over-limit list, the response level; import from a JSON document."""
+"""Master data the policy looks at: vehicles, the over-limit list, the response level; import from a JSON document.
+
+Vehicles are rows of the register (register_rows.py); everything else of the registers is there too.
+"""
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from ulid import ULID
+
 from gateway.adapters.store.connection import LedgerFile
+from gateway.adapters.store.register_rows import SqliteRegisterRows
 from gateway.domain.records import CHINA
+from gateway.domain.register_legacy import entry_of_vehicle, vehicle_of
 from gateway.domain.vehicles import PLATE_COLOURS, Vehicle, VehicleRefused, vehicle_from
 
 RESPONSE_LEVELS = ("0", "1", "2", "3")
@@ -21,10 +26,14 @@ class SqliteRegisters:
 
     def __init__(self, file: LedgerFile) -> None:
         self._file = file
+        self._rows = SqliteRegisterRows(file)
 
     def vehicle(self, plate_no: str, plate_colour: str) -> Vehicle | None:
-        row = self._one("select doc from vehicle where plate_no = ? and plate_colour = ?", plate_no, plate_colour)
-        return Vehicle(**json.loads(row["doc"])) if row else None
+        """The vehicle as its sources and the persons who checked them say; audited only when every item is."""
+        found = self._rows.brief("vehicle", f"{plate_no}/{plate_colour}")
+        if found is None or found.is_removed:
+            return None
+        return vehicle_of(found.values, is_audited=found.audit == "verified", certificates=found.certificates)
 
     def over_limit_reason(self, plate_no: str, plate_colour: str, at_ms: int) -> str | None:
         row = self._one(
@@ -60,11 +69,13 @@ class SqliteRegisters:
             raise VehicleRefused(f"response_level {level!r}: allowed are {', '.join(RESPONSE_LEVELS)}")
         now_ms = int(time.time() * 1000)
 
+        change_set = str(ULID.from_timestamp(now_ms / 1000))
+        bodies = [
+            entry_of_vehicle(vars(v), by="import", origin="registers.json", change_set=change_set) for v in vehicles
+        ]
+
         def put(conn: sqlite3.Connection) -> None:
-            conn.executemany(
-                "insert or replace into vehicle values (?,?,?,?)",
-                [(v.plate_no, v.plate_colour, json.dumps(asdict(v), ensure_ascii=False), now_ms) for v in vehicles],
-            )
+            self._rows.put(conn, bodies, now_ms)
             conn.executemany("insert or replace into over_limit values (?,?,?,?,?)", listed)
             if level is not None:
                 conn.execute(

@@ -30,9 +30,10 @@ from sqlite_utils import Migrations
 from gateway.adapters.store.schema.m0001_first_tables import m0001_first_tables
 from gateway.adapters.store.schema.m0002_evidence import m0002_evidence
 from gateway.adapters.store.schema.m0003_policy import m0003_policy
+from gateway.adapters.store.schema.m0004_registers import m0004_registers
 from gateway.adapters.store.schema.m0007_offline import m0007_offline
 
-MIGRATIONS = (m0001_first_tables, m0002_evidence, m0003_policy, m0007_offline)
+MIGRATIONS = (m0001_first_tables, m0002_evidence, m0003_policy, m0004_registers, m0007_offline)
 
 migrations = Migrations("ledger")
 for migration in MIGRATIONS:
