@@ -172,8 +172,12 @@ def issue_technician(config: Path, name: str, host: str, out: Path) -> int:
     try:
         settings = load(config)
         if not technicians.NAME.fullmatch(full):
-            raise KeyFileError(f"{name!r}: 只用小写字母、数字和连字符 allowed: lower-case letters, digits, '-', at most 21")
-        keys = ensure_site_keys(settings.site.data_dir / "keys", site_code=settings.site.enterprise_code, lanes=[], roles=[full])
+            raise KeyFileError(
+                f"{name!r}: 只用小写字母、数字和连字符 allowed: lower-case letters, digits, '-', at most 21"
+            )
+        keys = ensure_site_keys(
+            settings.site.data_dir / "keys", site_code=settings.site.enterprise_code, lanes=[], roles=[full]
+        )
         folder = out / full
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         files = {"ca": keys.ca_crt, "cert": keys.crt(full), "key": keys.key(full)}
