@@ -92,9 +92,9 @@ class Upkeep:
         is_due = cycles >= settings["service_cycles"] or (served is not None and served >= SERVICE_MONTHS)
         self._set(now, "service_due", "barrier", is_due)
         tested = months(settings["force_test"], today)
-        is_overdue = tested is None or tested >= FORCE_OVERDUE_MONTHS
-        self._set(now, "force_test_overdue", "barrier", is_overdue)
-        self._set(now, "force_test_due", "barrier", not is_overdue and tested >= FORCE_DUE_MONTHS)
+        age = FORCE_OVERDUE_MONTHS if tested is None else tested
+        self._set(now, "force_test_overdue", "barrier", age >= FORCE_OVERDUE_MONTHS)
+        self._set(now, "force_test_due", "barrier", FORCE_DUE_MONTHS <= age < FORCE_OVERDUE_MONTHS)
 
     def _alarm_test(self, now, at, hour):
         safety = self._parts.safety

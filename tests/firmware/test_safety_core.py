@@ -115,6 +115,18 @@ def test_ticks_over_the_wrap():
     assert clock.ms(4) == 15, "never goes back"
 
 
+def test_the_largest_state_fits_its_message():
+    most = contract.MAX_SEQ
+    fault = {"code": "force_test_overdue", "component": "loop_under_arm", "since_ms": contract.MAX_MS}
+    state = {
+        "boot": "01f5a91c", "seq": most, "ms": contract.MAX_MS, "at": "2026-11-24T00:00:00.000Z", "sync": False,
+        "barrier": "reversing", "mode": "maintenance", "gateway": "silent", "alarm": "obstruction", "sign": "safe_text",
+        "passes": {"at_arm": f"01f5a91c-{most}", "waiting": f"01f5a91c-{most}"}, "faults": [fault] * 8,
+        "inputs": {role: {"on": False, "ok": False, "edges": most} for role in contract.ROLES},
+    }  # fmt: skip
+    assert len(contract.encode("state", state)) <= contract.max_bytes("state")
+
+
 def test_interlock_truth_table():
     closable = ("open", False, False, False, True, False, False, True, False, "automatic")
     assert interlock.may_close(*closable) is None
