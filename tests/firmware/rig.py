@@ -343,7 +343,7 @@ class LaneBoard:
         hardware: str | None = None,  # board that the hardware is; the one of the settings
         faults: str = "",
         environment: dict[str, str] | None = None,
-        heap: str = "512k",
+        heap: str = "1M",  # the sources are compiled in it; what the boards really have: test_boards_crossing.py
         program: Path = ROOT / "firmware/main.py",
         firmware: Path = ROOT / "firmware",
         **settings,
