@@ -87,6 +87,7 @@ class Sums:
             "wrong_states": get("wrong_states"),
             "unsupervised_ms": round(get("unsupervised_us") / 1000),
             "watchdog_resets": get("watchdog_resets"),
+            "flash_erases": get("flash_erases"),
             "virtual_hours": round(get("virtual_ms") / 3.6e6, 2),
         }
 

@@ -85,13 +85,15 @@ def no_self_test():
 
 
 def no_long_rig_rule():
-    """A close begins as soon as the beam is clear."""
+    """A crossing counts as complete as soon as nothing is under the arm, whatever is on the exit loop."""
     step = loops.Lane._step_crossing
 
     def planted(self, now):
-        if self._exit_seen and not self._in.on[inputs.BEAM]:
-            self._exit_cleared = True
-        step(self, now)
+        on = self._in.on
+        if self._exit_seen and not on[inputs.BEAM] and not on[inputs.UNDER_ARM]:
+            self._complete(now)
+        else:
+            step(self, now)
 
     loops.Lane._step_crossing = planted
 

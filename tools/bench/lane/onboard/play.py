@@ -271,13 +271,10 @@ def kind_rigid(play):
     return {"directions": ["forward"]}
 
 
-def _gap(play):
-    fast = speed()
-    return fast, provable_gap_m(fast, play.settings["clear_ms"])
-
-
-def _rig(play, make, realistic):
-    fast, longest = _gap(play)
+def _rig(play, make, realistic, fast=None):
+    if fast is None:
+        fast = speed()
+    longest = provable_gap_m(fast, play.settings["clear_ms"])
     gap = between(*realistic) if random.getrandbits(1) else between(1.0, longest - 0.05)
     play.power_on()
     play.authorised = 1
@@ -294,6 +291,11 @@ def kind_drawbar(play):
     return _rig(play, rig, (1.5, 4.0))
 
 
+def kind_slow_rig(play):
+    """A draw-bar trailer at walking pace: its gap stands long over the line."""
+    return _rig(play, rig, (4.5, 5.6), between(2.0, 4.5) * KMH)
+
+
 def kind_lowbed(play):
     one(play, lowbed())
     return {"rig": 0.0, "directions": ["forward"]}
@@ -301,7 +303,8 @@ def kind_lowbed(play):
 
 def kind_overlong(play):
     """A rig with a gap beyond what the geometry proves: announced, so the arm is held open."""
-    fast, longest = _gap(play)
+    fast = speed()
+    longest = provable_gap_m(fast, play.settings["clear_ms"])
     play.power_on()
     gap = longest + between(0.5, 6.0)
     driver = play.drive(rig(gap), fast)
@@ -642,6 +645,7 @@ KINDS = (
     (kind_rigid, 8),
     (kind_semi, 8),
     (kind_drawbar, 8),
+    (kind_slow_rig, 4),
     (kind_lowbed, 4),
     (kind_overlong, 3),
     (kind_follow_on, 6),

@@ -1,0 +1,146 @@
+"""`lvzha bench lane` in short: a lane's life in virtual time on the real interpreter, and the faults that it must tell of."""
+
+import pytest
+
+from tools.bench.lane import models
+from tools.bench.lane.figures import provable_gaps, quantile
+from tools.bench.lane.interpreter import Job, run_job
+from tools.bench.lane.run import BEAM_TO_EXIT_END_M, CLEAR_MS, measure
+from tools.simulator import geometry
+
+BOARD = "kc868_a16"
+SEED = 1
+# What `lvzha bench lane --json` must tell at least (issue of the lane controller).
+NAMED = {
+    "steps", "sequences", "invariant_violations", "unexpected_movements", "sensor_to_stop_ms", "closings_on_occupied",
+    "long_rig_errors", "provable_gap_m", "direction_accuracy", "tailgate_recall", "watchdog_resets", "heap_peak_bytes",
+    "journal_lost", "journal_duplicated", "update_power_cuts", "update_bricks", "virtual_hours", "seed", "boards",
+}  # fmt: skip
+# A fault planted into the firmware, the kind of sequence that shows it, and what the bench says of it.
+PLANTED = {
+    "no_dead_time": ("pedestrian", "3: direction changed"),
+    "ignored_beam": ("twice", "after beam"),
+    "ignored_presence": ("pedestrian", "2: closing"),
+    "no_self_test": ("rigid", "untested"),
+    "no_long_rig_rule": ("slow_rig", "gap of"),
+    "ticks_by_minus": ("time_jump", "directions told"),
+    "flash_in_motion": ("rigid", "11: flash"),
+    "collects_in_motion": ("rigid", "11: automatic"),
+    "deaf_fire": ("fire", "7: fire"),
+}
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory):
+    plot = tmp_path_factory.mktemp("plot") / "stop.svg"
+    out = measure(count=90, checks=6, hours=1, passes=6, resets=6, seed=SEED, processes=1, update="", plot=plot)
+    return out | {"plot": plot.read_text("utf-8")}
+
+
+def test_every_figure_that_was_asked_for_is_told(figures):
+    assert set(figures) >= NAMED
+    assert figures["sequences"] == 90
+    assert set(figures["boards"]) == set(models.board_names())
+    assert figures["update_power_cuts"] is None and figures["update_reason"], "no made-up number"
+
+
+@pytest.mark.requirement("S0-56", "X-09", "X-13")
+def test_no_invariant_is_violated_and_nothing_closes_on_anybody(figures):
+    told = figures["wrong_sequences"], figures["broken"]
+    assert figures["invariant_violations"] == 0 and figures["errors"] == 0, told
+    assert figures["closings_on_occupied"] == figures["long_rig_errors"] == figures["announced_closings"] == 0, told
+    assert figures["wrong_states"] == 0 and figures["watchdog_resets"] == 0, told
+    assert figures["closings"] > 50 and figures["long_rigs"] > 5 and figures["power_dips"] > 0, "else nothing is proven"
+
+
+@pytest.mark.requirement("S0-57", "X-01")
+def test_nothing_moves_by_reboot_reconnect_or_bad_orders(figures):
+    assert set(figures["unexpected_movements"].values()) == {0}, figures["broken"]
+    assert figures["bad_orders_carried_out"] == 0
+    assert min(figures["movement_checks"].values()) >= 6
+    assert figures["good_orders_that_moved"] > 0, "the same lane does move by good orders"
+
+
+@pytest.mark.requirement("S0-56")
+def test_the_motor_is_off_within_the_limits_under_every_stall_model(figures):
+    limits = models.load()["limits"]
+    for board, told in figures["boards"].items():
+        stop = told["sensor_to_stop_ms"]
+        model = models.resolve(board)
+        assert stop["max"] <= limits["stop_us"] / 1000, board
+        assert stop["p50"] > model["output_us"] / 1000, "never the poll period alone"
+    assert figures["sensor_to_stop_ms"]["n"] > 5
+    assert "<svg" in figures["plot"] and "50 ms" in figures["plot"]
+
+
+@pytest.mark.requirement("X-07")
+def test_directions_and_tailgaters_are_told(figures):
+    assert figures["direction_accuracy"] == 1.0 and figures["directions"] > 10
+    assert figures["tailgaters"] > 2 and figures["tailgate_recall"] >= 0.8, "99 in 100 is proven by the long form"
+
+
+@pytest.mark.requirement("X-04")
+def test_no_event_is_lost_or_doubled_over_an_outage_with_resets(figures):
+    assert figures["journal_lost"] == figures["journal_duplicated"] == 0
+    assert figures["journal_disorder"] == figures["journal_invented"] == 0
+    assert figures["journal_events"] > 50 and figures["outage_resets"] >= 6 and figures["outage_hours"] >= 1
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_a_planted_fault_is_told(fault):
+    kind, words = PLANTED[fault]
+    lines = run_job(Job(BOARD, "sequences.py", (str(SEED), "12", fault), (kind,)))
+    told = [str(line["broken"]) + str(line["wrong"]) for line in lines if "wrong" in line]
+    assert any(words in text for text in told), told
+
+
+def test_a_slow_loop_shows_in_the_figure():
+    quick, slow = (
+        run_job(Job(BOARD, "sequences.py", (str(SEED), "8", *fault), ("twice",)))[-1]["stops_us"]
+        for fault in ((), ("slow_loop",))
+    )
+    assert max(quick) < 50_000 < max(slow)
+
+
+@pytest.mark.parametrize("fault", ["retained_accepted", "any_boot_accepted"])
+def test_a_bad_order_that_is_carried_out_is_told(fault):
+    assert run_job(Job(BOARD, "whole.py", (str(SEED), "movements", "1", fault)))[-1]["carried_out"] > 0
+
+
+def test_a_movement_at_boot_is_told():
+    found = run_job(Job(BOARD, "whole.py", (str(SEED), "movements", "9", "moves_at_boot")))[-1]
+    assert found["moves"]["reboots"] > 0 and found["violations"] > 0
+
+
+def test_the_bench_stands_on_the_simulator_s_geometry():
+    text = (models.ROOT / "tools/bench/lane/onboard/geometry.py").read_text("utf-8")
+    here: dict = {}
+    exec(text, here)
+    assert here["BEAM_M"] == geometry.BEAM_M and dict(here["LOOPS"]) == geometry.LOOPS_M
+    assert (here["LOOP_ON_M"], here["LOOP_OFF_M"]) == (geometry.LOOP_ON_METAL_M, geometry.LOOP_OFF_METAL_M)
+    assert here["EXIT_END_M"] - here["BEAM_M"] == pytest.approx(BEAM_TO_EXIT_END_M)
+
+
+def test_every_real_board_has_a_stall_model():
+    boards = {path.stem for path in (models.ROOT / "firmware/boards").glob("*.py")} - {"sim", "sim_pins", "__init__"}
+    assert set(models.board_names()) == boards
+    for board in boards:
+        model = models.resolve(board)
+        assert not {"beam", "edge", "radar", "loop_under_arm"} & set(model["slow_roles"]), (
+            "no presence sensor is polled"
+        )
+
+
+def test_the_provable_gap_is_the_standards_own():
+    gaps = provable_gaps(4.0, 1500)
+    assert (gaps["2"], gaps["10"], gaps["25"]) == (4.0, 4.17, 10.42)
+    assert provable_gaps(BEAM_TO_EXIT_END_M, CLEAR_MS)["2"] == 5.7
+
+
+def test_a_quantile_is_a_measured_value():
+    assert quantile([3, 1, 2], 0.5) == 2 and quantile([3, 1, 2], 0.999) == 3 and quantile([], 0.5) is None
+
+
+def test_an_unknown_board_is_named():
+    with pytest.raises(ValueError, match="allowed are"):
+        measure(boards=["atari"])
