@@ -70,15 +70,19 @@ class Loop:
         self._feed(now, gap)
 
     def _write(self):
+        """What goes off before what goes on: OPEN and CLOSE are never on together, not even while they are written."""
         out, written, board = self._parts.safety.out, self._written, self._parts.board
         driven = self._parts.drive.level
-        i = 0
-        while i < len(OUTPUTS):
-            level = out[i] | driven[i]
-            if level != written[i]:
-                written[i] = level
-                board.write(OUTPUTS[i], level)
-            i += 1
+        turn = 0
+        while turn < 2:
+            i = 0
+            while i < len(OUTPUTS):
+                level = out[i] | driven[i]
+                if level == turn and level != written[i]:
+                    written[i] = level
+                    board.write(OUTPUTS[i], level)
+                i += 1
+            turn += 1
 
     def _mind_memory(self, is_moving):
         if is_moving != self._is_moving:

@@ -1,10 +1,13 @@
 """`lvzha bench lane` in short: a lane's life in virtual time on the real interpreter, and the faults that it must tell of."""
 
+import os
+import subprocess
+
 import pytest
 
 from tools.bench.lane import models
 from tools.bench.lane.figures import provable_gaps, quantile
-from tools.bench.lane.interpreter import Job, run_job
+from tools.bench.lane.interpreter import MICROPYTHON, Job, run_job
 from tools.bench.lane.run import BEAM_TO_EXIT_END_M, CLEAR_MS, measure
 from tools.simulator import geometry
 
@@ -92,6 +95,31 @@ def test_a_planted_fault_is_told(fault):
     lines = run_job(Job(BOARD, "sequences.py", (str(SEED), "12", fault), (kind,)))
     told = [str(line["broken"]) + str(line["wrong"]) for line in lines if "wrong" in line]
     assert any(words in text for text in told), told
+
+
+def test_what_goes_off_is_written_before_what_goes_on():
+    """Drive `contact`: OPEN is pressed within the press on CLOSE, without a dead time; two writes of an expander apart."""
+    script = (
+        "import app\n"
+        "from lane.contract import OUTPUTS\n"
+        "class Terminals:\n"
+        "    def write(self, role, level):\n"
+        "        print(role, level)\n"
+        "class Whole:\n"
+        "    pass\n"
+        "parts, loop = Whole(), app.Loop.__new__(app.Loop)\n"
+        "parts.safety, parts.drive, parts.board = Whole(), Whole(), Terminals()\n"
+        "parts.safety.out, parts.drive.level = bytearray(len(OUTPUTS)), bytearray(len(OUTPUTS))\n"
+        "loop._parts, loop._written = parts, bytearray(len(OUTPUTS))\n"
+        "parts.safety.out[OUTPUTS.index('close')] = 1\n"
+        "loop._write()\n"
+        "parts.safety.out[OUTPUTS.index('close')] = 0\n"
+        "parts.safety.out[OUTPUTS.index('open')] = 1\n"
+        "loop._write()\n"
+    )
+    env = dict(os.environ, MICROPYPATH=f"{models.ROOT / 'firmware'}:.frozen")
+    done = subprocess.run([str(MICROPYTHON), "-c", script], env=env, capture_output=True, text=True, timeout=30)
+    assert done.stdout.split("\n")[:3] == ["close 1", "close 0", "open 1"], done.stdout + done.stderr
 
 
 def test_a_slow_loop_shows_in_the_figure():
