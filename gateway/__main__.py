@@ -12,6 +12,7 @@ from gateway import __version__, installer_commands
 from gateway.adapters.technician.commands import app as lane
 from gateway.evidence_commands import app as evidence
 from gateway.policy_commands import app as policy
+from gateway.register_commands import app as register
 
 app = typer.Typer(
     help="绿闸 Lvzha: 环保门禁网关 environmental access gate (HJ 1321-2023)", no_args_is_help=True, add_completion=False
@@ -25,6 +26,7 @@ app.add_typer(installer_commands.firmware, name="firmware")
 app.command("flash")(installer_commands.flash)
 app.command("commission")(installer_commands.commission)
 app.add_typer(policy, name="policy")
+app.add_typer(register, name="register")
 pki = typer.Typer(help="证书 Certificates: who may connect to the broker", no_args_is_help=True)
 app.add_typer(pki, name="pki")
 
