@@ -20,6 +20,7 @@ from gateway.adapters.broker import serve
 from gateway.adapters.broker.pki import BROKER_DNS_NAMES, KeyFileError, SiteKeys, ensure_site_keys, revoke
 from gateway.adapters.cameras import photo
 from gateway.adapters.cameras.bank import CameraBank
+from gateway.adapters.cameras.on_demand import CamerasOnDemand
 from gateway.adapters.lanes_mqtt.client import MqttLanes
 from gateway.adapters.lanes_mqtt.identity import VisionLink
 from gateway.adapters.policies.files import DEFAULT_PACK, load_pack, over_limit_terms
@@ -125,7 +126,7 @@ def run_vision(config: Path) -> int:
 
 async def _vision(settings: Settings) -> None:
     loop, keys, clock = asyncio.get_running_loop(), _keys(settings), SystemClock()
-    frames, reader = CameraBank({c.code: c.url for c in settings.cameras}), VisionProcess()
+    frames, reader = CamerasOnDemand({c.code: c.url for c in settings.cameras}), VisionProcess()
     capture = VehicleCapture(frames, reader, clock, budget_ms=settings.reading.budget_ms,
                              min_agreeing=settings.reading.min_agreeing)  # fmt: skip
     link = VisionLink(host=settings.broker.host, port=settings.broker.port, ca_crt=keys.ca_crt, crt=keys.crt("vision"),
@@ -137,12 +138,11 @@ async def _vision(settings: Settings) -> None:
     with contextlib.ExitStack() as parts:
         reader.start()
         parts.callback(reader.stop)
-        frames.start()
-        parts.callback(frames.stop)
+        parts.callback(frames.close)
         link.start(loop)
         parts.callback(link.stop)
         notify("READY=1")
-        await Namer(link, capture, cameras, clock).run()
+        await Namer(link, capture, cameras, clock, frames).run()
 
 
 def import_document(config: Path, document: Path) -> int:
@@ -326,8 +326,15 @@ class Gateway:
             self.technicians.resume()
             self.link.start(loop)
             parts.callback(self.link.stop)
-            tasks = [asyncio.create_task(c, name=n) for n, c in (("lanes", self._lanes()), ("ticks", self._ticks()), ("lists", self.lists.run()),
-                                                                   ("housekeeper", self.housekeeper.run()))]
+            tasks = [
+                asyncio.create_task(c, name=n)
+                for n, c in (
+                    ("lanes", self._lanes()),
+                    ("ticks", self._ticks()),
+                    ("lists", self.lists.run()),
+                    ("housekeeper", self.housekeeper.run()),
+                )
+            ]
             for task in tasks:
                 task.add_done_callback(lambda t: stopping.set())
             notify("READY=1")

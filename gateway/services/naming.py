@@ -26,9 +26,19 @@ class IdentityLink(Protocol):
     def tell(self, lane: str, identity: dict[str, Any]) -> None: ...
 
 
+class Eyes(Protocol):
+    """Opened when the first lane says that its gateway is silent, closed when none does."""
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Namer:
-    def __init__(self, link: IdentityLink, capture: VehicleCapture, cameras: Mapping[str, tuple[str, str]], clock: Clock) -> None:  # fmt: skip
+    def __init__(self, link: IdentityLink, capture: VehicleCapture, cameras: Mapping[str, tuple[str, str]], clock: Clock,
+                 eyes: Eyes) -> None:  # fmt: skip
         """cameras: lane -> (head camera, body camera)."""
+        self._eyes, self._silent = eyes, set[str]()
         self._link, self._capture, self._cameras, self._clock = link, capture, cameras, clock
         self._wanted: dict[str, str | None] = dict.fromkeys(cameras)  # lane -> pass that nobody has named
         self._readings: dict[str, asyncio.Task[None]] = {}
@@ -36,6 +46,7 @@ class Namer:
     async def run(self) -> None:
         """Until the link ends."""
         async for lane, state in self._link.states():
+            await self._look(lane, state["gateway"] == "silent")
             at_arm = state["passes"]["at_arm"] if state["gateway"] == "silent" else None
             if at_arm != self._wanted[lane]:
                 self._wanted[lane] = at_arm
@@ -43,6 +54,15 @@ class Namer:
                     running.cancel()
                 if at_arm is not None:
                     self._readings[lane] = asyncio.create_task(self._name(lane, at_arm), name=f"name {at_arm}")
+
+    async def _look(self, lane: str, is_silent: bool) -> None:
+        if is_silent:
+            self._silent.add(lane)
+            self._eyes.open()
+        elif lane in self._silent:
+            self._silent.remove(lane)
+            if not self._silent:
+                await asyncio.to_thread(self._eyes.close)
 
     async def _name(self, lane: str, at_arm: str) -> None:
         """Read until there is a plate, or the vehicle is another one."""

@@ -27,6 +27,17 @@ def state(*, at_arm: str | None, gateway: str) -> bytes:
     })  # fmt: skip
 
 
+class Eyes:
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def open(self) -> None:
+        self.told.append("open")
+
+    def close(self) -> None:
+        self.told.append("close")
+
+
 async def within(condition, seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 (told by the client's thread)
@@ -41,7 +52,8 @@ async def test_a_vehicle_is_named_for_a_lane_on_its_own(tmp_path: Path) -> None:
     capture = VehicleCapture(CameraTwin(clock), plates, clock, budget_ms=3000, min_agreeing=3)
     link = VisionLink(host="127.0.0.1", port=broker.port, ca_crt=keys.ca_crt, crt=keys.crt("vision"),
                       key=keys.key("vision"), site=SITE, lanes=LANES, clock=clock)  # fmt: skip
-    namer = Namer(link, capture, dict.fromkeys(LANES, ("H", "B")), clock)
+    eyes = Eyes()
+    namer = Namer(link, capture, dict.fromkeys(LANES, ("H", "B")), clock, eyes)
     lane = Client(broker, "g1-b01")
     await asyncio.to_thread(lane.connect)
     await asyncio.to_thread(lane.subscribe, f"{BASE}/g1-b01/identity")
@@ -51,7 +63,7 @@ async def test_a_vehicle_is_named_for_a_lane_on_its_own(tmp_path: Path) -> None:
         topic = f"{BASE}/g1-b01/state"
         await asyncio.to_thread(lane.publish, topic, state(at_arm=AT_ARM, gateway="heard"), retain=True)
         await asyncio.sleep(0.5)
-        assert lane.payloads() == [], "the gateway reads for itself"
+        assert (lane.payloads(), eyes.told) == ([], []), "the gateway reads for itself; nobody opens a camera"
         await asyncio.to_thread(lane.publish, topic, state(at_arm=AT_ARM, gateway="silent"), retain=True)
         await within(lane.payloads)
         named = contract.decode("identity", lane.payloads()[0])
@@ -60,6 +72,9 @@ async def test_a_vehicle_is_named_for_a_lane_on_its_own(tmp_path: Path) -> None:
         await asyncio.to_thread(lane.publish, topic, state(at_arm="00010abc-30", gateway="silent"), retain=True)
         await asyncio.sleep(0.5)
         assert len(lane.payloads()) == 1, "nobody is named without a plate"
+        assert set(eyes.told) == {"open"}
+        await asyncio.to_thread(lane.publish, topic, state(at_arm=None, gateway="heard"), retain=True)
+        await within(lambda: eyes.told[-1] == "close")
     finally:
         link.stop()
         task.cancel()

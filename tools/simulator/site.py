@@ -3,7 +3,7 @@
     site = Site(folder, seed=7, passes=30)
     await site.start(); await site.wait_healthy(); ...; site.kill("gateway"); ...; await site.stop()
 
-Names of programs: broker, regulator, gateway, plant, a camera's code (C01-H), a lane's id (g1-b01).
+Names of programs: broker, regulator, gateway, vision, plant, a camera's code (C01-H), a lane's id (g1-b01).
 """
 
 from __future__ import annotations
@@ -244,6 +244,7 @@ class Site:
                 "--clips", str(self._clips.get(code, "")), "--control", str(ports.camera_control[code])], ROOT) for code, _, _ in cameras()),
             Program("plant", "simulator", self._plant_argv(), ROOT),
             Program("gateway", "gateway", [*_lvzha("run"), *settings], ROOT, self._gateway_env),
+            Program("vision", "gateway", [*_lvzha("vision"), *settings], ROOT),
         ]  # fmt: skip
         if lane_interpreter := interpreter():
             firmware = ROOT / "firmware"
