@@ -218,7 +218,9 @@ def bench_policy(
 @bench.command("storage-faults")
 def bench_storage_faults(
     every: Annotated[int, typer.Option(min=1, help="每隔几个 every n-th write; 1 is all of them")] = 1,
-    existing: Annotated[bool, typer.Option(help="已有账本 start from a ledger that exists, not from an empty folder")] = False,
+    existing: Annotated[
+        bool, typer.Option(help="已有账本 start from a ledger that exists, not from an empty folder")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """存储故障 The n-th write or sync fails, fills the disk, is torn, killed or cut off; count what was lost. Needs gcc."""
@@ -230,7 +232,9 @@ def bench_storage_faults(
 @bench.command("ledger")
 def bench_ledger(
     rows: Annotated[int, typer.Option(min=1000, help="台账行数 rows of the in/out ledger, one a passage")] = 4_000_000,
-    data: Annotated[Path | None, typer.Option(help="保留并复用的目录 folder that is kept and used again; default: a temporary one")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="保留并复用的目录 folder that is kept and used again; default: a temporary one")
+    ] = None,
     seed: Annotated[int, typer.Option(help="random seed")] = 1,
     photographs: Annotated[int, typer.Option(min=0, help="照片数 photographs of 300 KB to read")] = 400,
     as_json: JsonOption = False,

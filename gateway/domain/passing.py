@@ -258,7 +258,9 @@ def close_pending(p: Pass) -> tuple[Pass, tuple[str, ...]]:
 
 def to_doc(p: Pass) -> dict[str, Any]:
     """A document for JSON; shares its values with p."""
-    return {name: dict(vars(value)) if hasattr(value, "__dataclass_fields__") else value for name, value in vars(p).items()}
+    return {
+        name: dict(vars(value)) if hasattr(value, "__dataclass_fields__") else value for name, value in vars(p).items()
+    }
 
 
 def from_doc(doc: dict[str, Any]) -> Pass:

@@ -9,7 +9,17 @@ import sys
 
 from bench import STEP_MS, Bench, Vehicle
 
-WIRES = ("curtain", "beam", "edge", "radar", "loop_under_arm", "loop_exit", "loop_arrival", "limit_open", "limit_closed")
+WIRES = (
+    "curtain",
+    "beam",
+    "edge",
+    "radar",
+    "loop_under_arm",
+    "loop_exit",
+    "loop_arrival",
+    "limit_open",
+    "limit_closed",
+)
 PEOPLE = ("button_raise", "button_lower", "button_stop", "hold_to_run", "fire", "cabinet", "arm_detached")
 RIGS = (
     ((0.0, 4.5),),

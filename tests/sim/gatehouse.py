@@ -267,7 +267,9 @@ class Gatehouse:
         self.changes, self.lane_clock = Changes(), LaneClock()
         self.conditions = Conditions(self.clock, self.changes)
         capture = VehicleCapture(self.cameras, self.plates, self.clock, budget_ms=3000, min_agreeing=3)
-        book = PolicyBook(SqlitePolicies(self.file), self.registers, self.clock, enterprise_code="5303020007", site_packs=[PACK])
+        book = PolicyBook(
+            SqlitePolicies(self.file), self.registers, self.clock, enterprise_code="5303020007", site_packs=[PACK]
+        )
         now = LaneNow(LANE, self.clock, self.lane_clock)
         self.lists = OfflineLists({LANE: ("in", now)}, store=SqliteOfflineLists(self.file), book=book, clock=self.clock,
                                   conditions=self.conditions, send=self.lane.take_list)  # fmt: skip

@@ -26,7 +26,8 @@ class Relay:
     """listens on `port`; forwards to 127.0.0.1:target."""
 
     def __init__(self, target: int, seed: int) -> None:
-        self.target, self.injected = target, Counter(dict.fromkeys(KINDS, 0))
+        self.target = target
+        self.injected: Counter[str] = Counter({kind: 0 for kind in KINDS})
         self.connections = 0
         self._rng = random.Random(seed)
         self._kind = ""

@@ -25,6 +25,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 from rich.console import Console
 
 from firmware.lane import contract
@@ -54,15 +55,18 @@ class Hand:
         self.toggles: list[int] = []
         self.told_again = self.contradictions = 0
         self._whole: dict[str, int] = {}
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="gateway/bench")
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="gateway/bench")
         self._client.tls_set(str(keys.ca_crt), str(keys.crt("gateway")), str(keys.key("gateway")), ssl.CERT_REQUIRED)
         self._client.on_message = self._take
-        self._client.on_connect = lambda client, *_: client.subscribe(contract.topic(rig.SITE, rig.LANE, "event"), 1)
+        self._client.on_connect = self._subscribe
         self._client.connect("127.0.0.1", port, keepalive=30)
         self._client.loop_start()
         self._is_speaking = True
         self._speaker = threading.Thread(target=self._speak, daemon=True)
         self._speaker.start()
+
+    def _subscribe(self, client: paho.Client, *_: Any) -> None:
+        client.subscribe(contract.topic(rig.SITE, rig.LANE, "event"), 1)
 
     def _speak(self) -> None:
         while self._is_speaking:
