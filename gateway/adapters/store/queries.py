@@ -13,7 +13,7 @@ from gateway.adapters.store.personal import unseal
 from gateway.domain.passing import Pass, from_doc
 from gateway.domain.records import Entry
 
-_UPLOAD_WORDS = {"waiting": "waiting", "new": "pending", "retry": "pending", "accepted": "accepted", "parked": "parked"}
+UPLOAD_WORDS = {"waiting": "waiting", "new": "pending", "retry": "pending", "accepted": "accepted", "parked": "parked"}
 
 
 class SqliteQueries:
@@ -92,7 +92,7 @@ class SqliteQueries:
     def upload_states(self, pass_ids: Sequence[str]) -> dict[str, str]:
         marks = ",".join("?" * len(pass_ids))
         rows = self._rows(f"select pass_id, state from outbox where pass_id in ({marks})", *pass_ids)
-        return {r["pass_id"]: _UPLOAD_WORDS[r["state"]] for r in rows}
+        return {r["pass_id"]: UPLOAD_WORDS[r["state"]] for r in rows}
 
     def photo_file(self, photo_id: str) -> Path | None:
         rows = self._rows("select path from photo where photo_id = ? and state = 'kept'", photo_id)

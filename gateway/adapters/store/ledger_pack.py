@@ -1,0 +1,181 @@
+"""A day's facts as columns of small numbers: what a combined query over years reads instead of its rows.
+
+Derived from `pass` and the goods of `side_record`, never evidence: `pack` makes a day anew, the triggers of schema m0006 drop it as soon as
+one of its rows changes, and a day that is not packed is read from its rows.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from gateway.adapters.store.connection import LedgerFile
+from gateway.domain.ledger_facts import FACTS, day_of, day_start_ms, facts_of
+
+AT = "at"  # milliseconds after the day's begin; the other columns are codes of words
+_TYPES = {1: "<u1", 2: "<u2", 4: "<u4"}
+
+
+class Words:
+    """word <-> code of one name. New words get codes of their own; `added` are those that the file does not have."""
+
+    def __init__(self, conn: sqlite3.Connection, name: str) -> None:
+        self.words: list[str] = [
+            row[0] for row in conn.execute("select word from ledger_word where name = ? order by code", (name,))
+        ]
+        self.added: list[str] = []
+        self._codes: dict[str, int] | None = None
+
+    def code(self, word: str) -> int:
+        if self._codes is None:
+            self._codes = {known: code for code, known in enumerate(self.words)}
+        if (code := self._codes.get(word)) is None:
+            code = self._codes[word] = len(self.words)
+            self.words.append(word)
+            self.added.append(word)
+        return code
+
+
+def day_rows(conn: sqlite3.Connection, day: int) -> Iterator[tuple[int, dict[str, str]]]:
+    """(arrived_at_ms, facts) of a day's rows in the ledger's order: by arrival, then pass_id."""
+    rows = conn.execute(
+        "select arrived_at_ms, doc, pass_id from pass where arrived_at_ms >= ? and arrived_at_ms < ? order by arrived_at_ms, pass_id",
+        (day_start_ms(day), day_start_ms(day + 1)),
+    ).fetchall()
+    goods = _goods(conn, [row[2] for row in rows])
+    for at_ms, doc, pass_id in rows:
+        yield at_ms, facts_of(json.loads(doc), goods.get(pass_id, {}))
+
+
+def _goods(conn: sqlite3.Connection, pass_ids: list[str]) -> dict[str, dict[str, Any]]:
+    """pass_id -> the newest goods record of the pass."""
+    return {pass_id: json.loads(doc) for pass_id, doc in conn.execute(
+        "select pass_id, doc from side_record where kind = 'goods' and pass_id <> ''"
+        " and pass_id in (select value from json_each(?)) order by at_ms, side_id", (json.dumps(pass_ids),))}  # fmt: skip
+
+
+def columns_of(
+    conn: sqlite3.Connection, day: int, words: dict[str, Words], names: Iterable[str]
+) -> dict[str, np.ndarray]:
+    """The columns of a day made from its rows; uint32, one number a row. words: for each name; may grow."""
+    names = list(names)
+    rows = list(day_rows(conn, day))
+    made = {AT: np.fromiter((at_ms - day_start_ms(day) for at_ms, _ in rows), np.uint32, len(rows))}
+    for name in names:
+        code = words[name].code
+        made[name] = np.fromiter((code(facts[name]) for _, facts in rows), np.uint32, len(rows))
+    return made
+
+
+def packed(column: np.ndarray) -> bytes:
+    most = int(column.max(initial=0))
+    size = 1 if most < 1 << 8 else 2 if most < 1 << 16 else 4
+    return bytes([size]) + column.astype(_TYPES[size]).tobytes()
+
+
+def unpacked(codes: bytes) -> np.ndarray:
+    """Raises ValueError for bytes that are no column."""
+    if not codes or codes[0] not in _TYPES:
+        raise ValueError("ledger_column: not a column")
+    return np.frombuffer(codes, _TYPES[codes[0]], offset=1)
+
+
+def ready_days(conn: sqlite3.Connection) -> dict[int, int]:
+    """day -> number of its rows."""
+    return {row[0]: row[1] for row in conn.execute("select day, rows from ledger_day where is_ready = 1 and rows > 0")}
+
+
+def days_with_rows(conn: sqlite3.Connection, ready: dict[int, int]) -> list[int]:
+    """Every day that has a row, oldest first. ready: days known to have some; each other one is one index step."""
+    days, day = [], -(2**31)
+    while True:
+        while day in ready:
+            days.append(day)
+            day += 1
+        at_ms = conn.execute("select min(arrived_at_ms) from pass where arrived_at_ms >= ?", (day_start_ms(day),)).fetchone()[0]  # fmt: skip
+        if at_ms is None:
+            return days
+        if (day := day_of(at_ms)) not in ready:
+            days.append(day)
+            day += 1
+
+
+def begin(conn: sqlite3.Connection, day: int) -> None:
+    """In a transaction: from now on any change of the day's rows is noticed by `finish`."""
+    conn.execute("insert or replace into ledger_day values (?, 0, 0)", (day,))
+
+
+def finish(conn: sqlite3.Connection, day: int, words: dict[str, Words], made: dict[str, np.ndarray]) -> bool:
+    """In a transaction: store the columns; False if a row of the day changed meanwhile."""
+    if conn.execute("select 1 from ledger_day where day = ? and is_ready = 0", (day,)).fetchone() is None:
+        return False
+    for name, known in words.items():
+        first = len(known.words) - len(known.added)
+        conn.executemany(
+            "insert into ledger_word values (?,?,?)", [(name, first + i, w) for i, w in enumerate(known.added)]
+        )
+        known.added = []
+    conn.executemany(
+        "insert or replace into ledger_column values (?,?,?)",
+        [(name, day, packed(made[name])) for name in (AT, *FACTS)],
+    )
+    conn.execute("update ledger_day set rows = ?, is_ready = 1 where day = ?", (len(made[AT]), day))
+    return True
+
+
+def pack_all(conn: sqlite3.Connection) -> int:
+    """Pack every day that is not; conn is the only writer (a bulk load, a build). Returns the number of days."""
+    words = {name: Words(conn, name) for name in FACTS}
+    ready = ready_days(conn)
+    todo = [day for day in days_with_rows(conn, ready) if day not in ready]
+    conn.execute("begin immediate")
+    for day in todo:
+        begin(conn, day)
+        finish(conn, day, words, columns_of(conn, day, words, FACTS))
+    conn.execute("commit")
+    return len(todo)
+
+
+class Packer:
+    """Packs the days behind a running gateway, one at a call; only its two short transactions hold up the writer."""
+
+    def __init__(self, file: LedgerFile) -> None:
+        self._file = file
+
+    def days_waiting(self, before_day: int) -> list[int]:
+        """Days before before_day that have rows and are not packed, newest first."""
+
+        def find(conn: sqlite3.Connection) -> list[int]:
+            ready = ready_days(conn)
+            return [day for day in reversed(days_with_rows(conn, ready)) if day < before_day and day not in ready]
+
+        return self._file.read(find)
+
+    def pack(self, day: int) -> bool:
+        """False if a row changed meanwhile: call again. Raises LedgerUnavailable."""
+        self._file.write(lambda conn: begin(conn, day))
+
+        def make(conn: sqlite3.Connection) -> tuple[dict[str, Words], dict[str, np.ndarray]]:
+            words = {name: Words(conn, name) for name in FACTS}
+            return words, columns_of(conn, day, words, FACTS)
+
+        words, made = self._file.read(make)
+        return self._file.write(lambda conn: finish(conn, day, words, made))
+
+
+def wrong_days(conn: sqlite3.Connection) -> list[int]:
+    """Packed days that are not what their rows say; for `lvzha check`."""
+    words = {name: Words(conn, name) for name in FACTS}
+    wrong = []
+    for day, rows in sorted(ready_days(conn).items()):
+        made = columns_of(conn, day, words, FACTS)
+        stored = {row[0]: row[1] for row in conn.execute(
+            "select name, codes from ledger_column where day = ? and name in (select value from json_each(?))",
+            (day, json.dumps([AT, *FACTS])))}  # fmt: skip
+        if rows != len(made[AT]) or any(stored.get(name) != packed(made[name]) for name in made):
+            wrong.append(day)
+    return wrong
