@@ -43,6 +43,9 @@ KINDS = (
     "deletion_decided",  # another person approves or refuses it
     "deleted",  # what was deleted, under which rule or by whose request
     "register",  # a row of a register: what a source says, a person checked, decided, attached, removed
+    "goods",  # what a vehicle carried, from the scale, a booking, the ERP or a person
+    "use",  # of a machine or an in-plant vehicle: a passage, or work in the plant
+    "paper",  # a number of the paper form: issued, used or void
     "erased",  # personal values removed at a person's request; their digests stay
 )
 

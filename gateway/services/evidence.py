@@ -9,6 +9,7 @@ from firmware.lane.contract import normal_form
 from gateway.domain.passing import Identity, Pass
 from gateway.domain.plates import is_valid_plate
 from gateway.domain.vehicles import PLATE_COLOURS, Vehicle, VehicleRefused, vehicle_from
+from gateway.services.pairing import settle
 from gateway.services.ports import Change, Clock, Ledger, NewEntry, Queries
 
 IDENTITY_FIELDS = ("plate_no", "plate_colour")
@@ -54,8 +55,15 @@ async def correct(wanted: Correction, *, ledger: Ledger, queries: Queries, clock
         "old": {name: old[name] for name in sorted(changed)},
         "new": {name: new[name] for name in sorted(changed)},
     }
-    entry = NewEntry("correction", p.lane, p.pass_id, clock.wall_ms(), body)
-    return (await ledger.commit(Change(passes=[corrected], entries=[entry])))[0]
+    change, now_ms = Change(), clock.wall_ms()
+    async with ledger.turn:
+        if corrected.identity != p.identity:  # another plate, another visit
+            corrected = settle(corrected, ledger, change, now_ms, was=p)
+            if corrected.visit_id != p.visit_id:
+                body["old"]["visit_id"], body["new"]["visit_id"] = p.visit_id, corrected.visit_id
+        change.passes.append(corrected)
+        change.entries.append(NewEntry("correction", p.lane, p.pass_id, now_ms, body))
+        return (await ledger.commit(change))[-1]
 
 
 def _values(p: Pass, names: dict[str, str]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""The small steps between a reading and a ledger row: entries, overlay and sign texts, record numbers, visits."""
+"""The small steps between a reading and a ledger row: entries, overlay and sign texts, record numbers."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from gateway.domain import records
@@ -10,7 +10,7 @@ from gateway.domain.passing import Answer, Pass
 from gateway.domain.policy import ALLOW, DENY
 from gateway.domain.vehicles import Vehicle
 from gateway.services.passage_record import UNREAD, Place, passage_record
-from gateway.services.ports import Change, Ledger, NewEntry, PhotoRow, VisitRow
+from gateway.services.ports import Ledger, NewEntry, PhotoRow
 
 CLOCK_PLAUSIBLE_FROM_MS = 1_577_836_800_000  # 2020-01-01T00:00:00Z: an earlier clock was never set
 
@@ -63,29 +63,6 @@ def closing_entry(p: Pass, at_ms: int) -> NewEntry:
 
 def record_of(p: Pass, place: Place, photo_paths: dict[str, str]) -> dict[str, Any]:
     return passage_record(p, place, head_photo=photo_paths.get("head", ""), body_photo=photo_paths.get("body", ""))
-
-
-def visit_for(p: Pass, ledger: Ledger, change: Change) -> tuple[Pass, list[VisitRow]]:
-    """The visit an ended pass opens or closes. A vehicle that did not cross has no visit: its record stands alone.
-
-    An exit joins the latest visit of the same plate and colour that is still open; an entry while one is open closes
-    that one as exit_missed.
-    """
-    if p.end not in ("completed", "tailgate", "forced"):
-        return replace(p, visit_id=p.record_no), []
-    plate, colour = (p.identity.plate_no, p.identity.plate_colour) if p.identity else ("", "5")
-    known = ledger.open_visit(plate, colour, p.arrived_at_ms) if plate else None
-    if p.direction == "out" and known:
-        visit = replace(known, out_pass=p.pass_id, time_out_ms=p.arrived_at_ms, state="complete")
-        return replace(p, visit_id=visit.visit_id), [visit]
-    day = "V" + records.local_day(p.arrived_at_ms).replace("/", "") + "-"
-    visit_id = f"{day}{ledger.visits_on(day) + len(change.visits) + 1:06d}"
-    missed = [replace(known, state="exit_missed")] if known else []
-    if p.direction == "in":
-        visit = VisitRow(visit_id, plate, colour, p.pass_id, None, p.arrived_at_ms, None, "inside")
-    else:
-        visit = VisitRow(visit_id, plate, colour, None, p.pass_id, None, p.arrived_at_ms, "unpaired")
-    return replace(p, visit_id=visit_id), [*missed, visit]
 
 
 def overlay_lines(plate: str, at_ms: int, place: Place) -> list[str]:

@@ -25,6 +25,7 @@ from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
 from gateway.services.lane_orders import LaneOrders
 from gateway.services.lane_view import LaneNow
 from gateway.services.offline_lists import OfflineLists
+from gateway.services.pairing import settle
 from gateway.services.passage_record import Place
 from gateway.services.policy_book import PolicyBook
 from gateway.services.ports import (
@@ -95,7 +96,7 @@ class LaneDesk:
         if seq <= self._last_seq.get(boot, 0):  # a journal replay or a redelivery
             self._link.acknowledge(self.place.lane, boot, seq)
             return
-        async with self._lock:
+        async with self._lock, self._ledger.turn:
             if seq > self._last_seq.get(boot, 0) + 1 and not self._gap_is_final(boot, seq):
                 return  # not acknowledged: the lane tells again, from the first one that is missing here
             at_ms, error_ms = self.now.event_time(e, message)
@@ -210,7 +211,7 @@ class LaneDesk:
         verdict = self._book.judge(facts)
         photos = await self._write_photographs(p, capture)
         reach("photo.written", pass_id)
-        async with self._lock:
+        async with self._lock, self._ledger.turn:
             p = self._open.get(pass_id, p)
             record_no = judging.mint_record_no(self._ledger, self.place, p.arrived_at_ms)
             ids = {f.kind: f.photo_id for f in photos}
@@ -383,7 +384,7 @@ class LaneDesk:
     async def _give_up(self, p: Pass) -> None:
         now_ms = self._clock.wall_ms()
         note = "the lane restarted and no longer sees the vehicle; how it left was lost with the lane's memory"
-        async with self._lock:
+        async with self._lock, self._ledger.turn:
             p, actions = passing.step(self._open.get(p.pass_id, p), LostByLane(now_ms, note))
             change = Change(entries=[NewEntry("recovery", self.place.lane, p.pass_id, now_ms, {"note": note})])
             if passing.CLOSE in actions:
@@ -397,8 +398,7 @@ class LaneDesk:
 
     def _closing(self, p: Pass, at_ms: int, change: Change, photos: dict[str, str] | None = None) -> Pass:
         """Add the closing entry, the visit and the upload that is now free to go to the change."""
-        p, visits = judging.visit_for(p, self._ledger, change)
-        change.visits += visits
+        p = settle(p, self._ledger, change, at_ms)
         change.entries.append(judging.closing_entry(p, at_ms))
         change.uploads.append(self._upload(p, is_waiting=False, photos=photos))
         return p

@@ -5,6 +5,7 @@ Adapters implement these; app.py joins them. Nothing here does anything.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,9 @@ import numpy as np
 from gateway.domain.passing import Pass
 from gateway.domain.plates import PlateRead
 from gateway.domain.retention import Space
+from gateway.domain.side_records import SideRow
 from gateway.domain.vehicles import Vehicle
+from gateway.domain.visits import VisitRow
 
 
 class Clock(Protocol):
@@ -294,20 +297,6 @@ class CommandResultRow:
     at_ms: int
 
 
-@dataclass(frozen=True)
-class VisitRow:
-    """An entry pass and its exit pass; a projection that can be rebuilt from the entries."""
-
-    visit_id: str
-    plate_no: str
-    plate_colour: str
-    in_pass: str | None
-    out_pass: str | None
-    time_in_ms: int | None
-    time_out_ms: int | None
-    state: str  # inside | complete | unpaired | exit_missed
-
-
 @dataclass
 class Change:
     """What becomes true together: one synced transaction, or nothing."""
@@ -321,10 +310,13 @@ class Change:
     commands: list[CommandRow] = field(default_factory=list)
     results: list[CommandResultRow] = field(default_factory=list)
     visits: list[VisitRow] = field(default_factory=list)
+    sides: list[SideRow] = field(default_factory=list)  # each gets an entry of its own, before the others
 
 
 class Ledger(Protocol):
     """The evidence store. `commit` is the only way anything changes."""
+
+    turn: asyncio.Lock  # held from reading visits to the end of the commit that changes them
 
     async def commit(self, change: Change) -> list[int]:
         """Make the whole change durable (synchronous FULL) and return the numbers of its entries.
@@ -354,11 +346,15 @@ class Ledger(Protocol):
 
     def records_with_prefix(self, prefix: str) -> int: ...
 
-    def open_visit(self, plate_no: str, plate_colour: str, before_ms: int) -> VisitRow | None:
-        """The latest visit of this plate that is still open and began before before_ms."""
+    def visits_from(self, plate_no: str, plate_colour: str, from_ms: int) -> list[VisitRow]:
+        """The visit of this plate that was open at from_ms, and every one with an entry, or an exit alone, from then on."""
         ...
 
-    def visits_on(self, day_prefix: str) -> int: ...
+    def plates_among(self, plates: Sequence[str], plate_colour: str) -> list[str]:
+        """Those of these plates that have a visit."""
+        ...
+
+    def visit(self, visit_id: str) -> VisitRow | None: ...
 
 
 class Registers(Protocol):

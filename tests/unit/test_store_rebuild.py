@@ -38,6 +38,6 @@ async def test_lost_or_edited_rows_are_made_anew_from_the_entries(tmp_path, dama
     assert findings(file)
     counts = await rebuild(file, 1_641_010_000_000)
     assert sum(counts.values()) > 0 and rows(file) == before
-    assert await rebuild(file, 1_641_010_000_000) == {"passes": 0, "visits": 0, "registers": 0}
+    assert await rebuild(file, 1_641_010_000_000) == {"passes": 0, "visits": 0, "registers": 0, "sides": 0}
     assert findings(file) == []
     file.close()

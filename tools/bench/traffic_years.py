@@ -203,7 +203,7 @@ def _visit(passage: Passage, p: Pass) -> VisitRow:
     if passage.entered:
         first = passage.entered
         return VisitRow(
-            passage.visit_id, plate, colour, first.pass_id, p.pass_id, first.at_ms, passage.at_ms, "complete"
+            passage.visit_id, plate, colour, first.pass_id, p.pass_id, first.at_ms, passage.at_ms, "complete", "exact"
         )
     return VisitRow(passage.visit_id, plate, colour, p.pass_id, None, passage.at_ms, None, "inside")
 

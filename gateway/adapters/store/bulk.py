@@ -13,8 +13,9 @@ from typing import Any
 from ulid import ULID
 
 from gateway.adapters.store.chain import INSERT_ENTRY, Chain
-from gateway.adapters.store.ledger import PUT_PASS, put_photos, sets_of, visit_values
+from gateway.adapters.store.ledger import PUT_PASS, put_photos, sets_of
 from gateway.adapters.store.personal import MARK, digest_of, seal
+from gateway.adapters.store.visits import put_visits
 from gateway.domain.passing import to_doc
 from gateway.domain.projection import pass_columns, pass_text, sparse
 from gateway.domain.records import to_json
@@ -83,9 +84,7 @@ class BulkLoad:
         conn.executemany(PUT_PASS, self._passes)
         conn.executemany("insert into pass_alias values (?,?,?)", self._aliases)
         conn.executemany("insert into personal values (?,?,?,?,?)", self._personal)
-        conn.executemany(
-            "insert or replace into visit values (?,?,?,?,?,?,?,?)", [visit_values(v) for v in self._visits.values()]
-        )
+        put_visits(conn, list(self._visits.values()))
         put_photos(conn, self._photos)
         conn.executemany(
             "insert into outbox (op, key, pass_id, rev, req_id, record, state, created_at_ms, released_at_ms, accepted_at_ms)"

@@ -14,10 +14,12 @@ from typing import Any
 
 from ulid import ULID
 
+from gateway.adapters.store import visits
 from gateway.adapters.store.chain import raw_digest, sha256_text
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.files import write_synced
 from gateway.adapters.store.personal import seal, stored_marks, unseal
+from gateway.adapters.store.sides import entries_of, put_sides
 from gateway.domain.passing import CLOSED, Pass, from_doc, to_doc
 from gateway.domain.projection import Doc, pass_columns, pass_text, sparse
 from gateway.domain.records import local_day, to_json
@@ -30,12 +32,14 @@ class SqliteLedger:
     def __init__(self, file: LedgerFile) -> None:
         self._file = file
         self._data_dir = file.data_dir
+        self.turn = asyncio.Lock()
 
     async def commit(self, change: Change) -> list[int]:
         return await self._file.awrite(lambda conn: self._apply(conn, change))
 
     def _apply(self, conn: sqlite3.Connection, change: Change) -> list[int]:
-        now_ms = max([e.at_ms for e in change.entries] + [e.received_at_ms for e in change.lane_events], default=0)
+        times = [e.at_ms for e in change.entries] + [e.received_at_ms for e in change.lane_events]
+        now_ms = max(times or [s.values.get("entered_at_ms", s.at_ms) for s in change.sides], default=0)
         marks = stored_marks(conn)
         docs = {p.pass_id: sparse(seal(marks, p.pass_id, to_doc(p))) for p in change.passes}
         for pass_id, doc in docs.items():
@@ -56,10 +60,10 @@ class SqliteLedger:
         uploads = [(u, to_json(seal(marks, u.pass_id, u.record))) for u in change.uploads]
         for upload, record in uploads:
             _put_upload(conn, upload, record, now_ms)
-        conn.executemany(
-            "insert or replace into visit values (?,?,?,?,?,?,?,?)", [visit_values(v) for v in change.visits]
-        )
-        seqs = self._file.chain.append(conn, change.entries, docs, sets_of(conn, change, uploads))
+        visits.put_visits(conn, change.visits)
+        put_sides(conn, change.sides)
+        entries = [*entries_of(change.sides, now_ms), *change.entries]
+        seqs = self._file.chain.append(conn, entries, docs, sets_of(conn, change, uploads))
         newest = conn.execute("select max(seq) from entry").fetchone()[0]
         conn.executemany(
             "insert into command (command_id, lane, pass_id, op, boot, not_after_ms, issued_at_ms, by, why, entry_seq)"
@@ -111,20 +115,14 @@ class SqliteLedger:
     def records_with_prefix(self, prefix: str) -> int:
         return self._count("select count(*) from outbox where key >= ? and key < ?", (prefix, prefix + "~"))
 
-    def open_visit(self, plate_no: str, plate_colour: str, before_ms: int) -> VisitRow | None:
-        row = self._file.read(
-            lambda c: c.execute(
-                "select * from visit where plate_no = ? and plate_colour = ? and state = 'inside' and time_in_ms < ?"
-                " order by time_in_ms desc limit 1",
-                (plate_no, plate_colour, before_ms),
-            ).fetchone()
-        )
-        return VisitRow(**dict(row)) if row else None
+    def visits_from(self, plate_no: str, plate_colour: str, from_ms: int) -> list[VisitRow]:
+        return self._file.read(lambda c: visits.visits_from(c, plate_no, plate_colour, from_ms))
 
-    def visits_on(self, day_prefix: str) -> int:
-        return self._count(
-            "select count(*) from visit where visit_id >= ? and visit_id < ?", (day_prefix, day_prefix + "~")
-        )
+    def plates_among(self, plates: Sequence[str], plate_colour: str) -> list[str]:
+        return self._file.read(lambda c: visits.plates_among(c, plates, plate_colour))
+
+    def visit(self, visit_id: str) -> VisitRow | None:
+        return self._file.read(lambda c: visits.visit(c, visit_id))
 
     def _count(self, sql: str, values: tuple[Any, ...]) -> int:
         return self._file.read(lambda c: c.execute(sql, values).fetchone()[0])
@@ -158,10 +156,6 @@ def put_photos(conn: sqlite3.Connection, photos: Sequence[PhotoRow]) -> None:
         " values (?,?,?,?,?,?,?,?)",
         [(f.photo_id, f.pass_id, f.kind, f.camera, f.path, f.sha256, f.size_bytes, f.taken_at_ms) for f in photos],
     )
-
-
-def visit_values(v: VisitRow) -> tuple[Any, ...]:
-    return v.visit_id, v.plate_no, v.plate_colour, v.in_pass, v.out_pass, v.time_in_ms, v.time_out_ms, v.state
 
 
 def sets_of(

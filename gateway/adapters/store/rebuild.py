@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 
+from gateway.adapters.store import sides
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.ledger import put_pass
 from gateway.adapters.store.register_fold import COLUMNS, columns_of, put_row
@@ -15,7 +16,7 @@ from gateway.services.ports import NewEntry
 
 
 async def rebuild(file: LedgerFile, now_ms: int) -> dict[str, int]:
-    """{"passes": written anew, "visits": ..., "registers": ...}; one transaction, with a `recovery` entry that says so if any was.
+    """{"passes": written anew, "visits": ..., "registers": ..., "sides": ...}; one transaction, with a `recovery` entry that says so if any was.
 
     A row without any entry stays for a person to look at (`lvzha verify` names it). The chain itself is not touched:
     a row is only as right as the entries, so verify them first.
@@ -24,7 +25,7 @@ async def rebuild(file: LedgerFile, now_ms: int) -> dict[str, int]:
 
 
 def _rebuild(file: LedgerFile, conn: sqlite3.Connection, now_ms: int) -> dict[str, int]:
-    counts = {"passes": _passes(conn), "visits": _visits(conn), "registers": _registers(conn)}
+    counts = {"passes": _passes(conn), "visits": _visits(conn), "registers": _registers(conn), "sides": sides.rebuild(conn)}
     if any(counts.values()):
         body = {"note": "rows were made anew from the entries", **counts}
         file.chain.forget()

@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from gateway.adapters.store import verify_chain, verify_heads, verify_photos, verify_registers, verify_rows
+from gateway.adapters.store import sides, verify_chain, verify_heads, verify_photos, verify_registers, verify_rows
 from gateway.adapters.store.reading import Finding, open_readonly
 
 INLINE_UP_TO = 20_000  # entries and photographs together: below it, starting processes costs more than it saves
@@ -100,6 +100,7 @@ def _parts(
     yield verify_rows.visits_part, (data_dir,)
     yield verify_rows.strangers_part, (data_dir,)
     yield verify_registers.part, (data_dir,)
+    yield sides.part, (data_dir,)
     for lo, hi in _ranges(conn, "pass", "rowid", n):
         yield verify_rows.passes_part, (data_dir, lo, hi)
     if with_photographs:

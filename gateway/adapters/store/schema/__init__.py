@@ -17,7 +17,7 @@ Invariants that `lvzha check` proves:
   2. every command was committed with or after an entry of its pass or lane;
   3. every closed pass has one `opened`, one `verdict` and one `closed` entry and exactly one released upload;
   4. the entries are numbered without gaps and chained; a gap is bridged by signed tombstones;
-  5. every pass and visit row, upload record, reading and personal value is what the entries say (domain/projection.py);
+  5. every pass, visit and side record, upload record, reading and personal value is what the entries say (domain/projection.py);
   6. every signed head names an entry with that hash, and heads.jsonl and `head` agree;
   7. every hold and every request for early deletion has its entries;
   8. tables, indexes and triggers are those the migrations make.
@@ -31,9 +31,11 @@ from gateway.adapters.store.schema.m0001_first_tables import m0001_first_tables
 from gateway.adapters.store.schema.m0002_evidence import m0002_evidence
 from gateway.adapters.store.schema.m0003_policy import m0003_policy
 from gateway.adapters.store.schema.m0004_registers import m0004_registers
+from gateway.adapters.store.schema.m0005_visits import m0005_visits
+from gateway.adapters.store.schema.m0006_counters import m0006_counters
 from gateway.adapters.store.schema.m0007_offline import m0007_offline
 
-MIGRATIONS = (m0001_first_tables, m0002_evidence, m0003_policy, m0004_registers, m0007_offline)
+MIGRATIONS = (m0001_first_tables, m0002_evidence, m0003_policy, m0004_registers, m0005_visits, m0006_counters, m0007_offline)
 
 migrations = Migrations("ledger")
 for migration in MIGRATIONS:

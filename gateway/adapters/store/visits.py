@@ -1,0 +1,83 @@
+"""Visits on SQLite: what pairing needs to know, and the lists of who is inside, overdue or left without an entry."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import fields
+
+from gateway.domain.visits import VisitRow
+
+COLUMNS = tuple(f.name for f in fields(VisitRow))
+_SELECT = f"select {', '.join(COLUMNS)} from visit"
+_PUT = f"insert or replace into visit ({', '.join(COLUMNS)}) values ({','.join('?' * len(COLUMNS))})"
+
+
+def put_visits(conn: sqlite3.Connection, visits: Sequence[VisitRow]) -> None:
+    """Rows as stated; one without any pass goes."""
+    conn.executemany(_PUT, [tuple(vars(v).values()) for v in visits if v.in_pass or v.out_pass])
+    conn.executemany(
+        "delete from visit where visit_id = ?", [(v.visit_id,) for v in visits if not (v.in_pass or v.out_pass)]
+    )
+
+
+def visits_from(conn: sqlite3.Connection, plate: str, colour: str, from_ms: int) -> list[VisitRow]:
+    """The visit of this plate that was open at from_ms, and every one with an entry, or an exit alone, from then on."""
+    key = (plate, colour, from_ms)
+    before = _rows(
+        conn, "where plate_no = ? and plate_colour = ? and time_in_ms < ? order by time_in_ms desc limit 1", key
+    )
+    return [
+        *[v for v in before if v.time_out_ms is None or v.time_out_ms >= from_ms],
+        *_rows(conn, "where plate_no = ? and plate_colour = ? and time_in_ms >= ?", key),
+        *_rows(conn, "where plate_no = ? and plate_colour = ? and time_in_ms is null and time_out_ms >= ?", key),
+    ]  # fmt: skip
+
+
+def plates_among(conn: sqlite3.Connection, plates: Sequence[str], colour: str) -> list[str]:
+    """Those of these plates that have a visit."""
+    return [p for p in plates if conn.execute(
+        "select 1 from visit where plate_no = ? and plate_colour = ? limit 1", (p, colour)).fetchone()]  # fmt: skip
+
+
+def visit(conn: sqlite3.Connection, visit_id: str) -> VisitRow | None:
+    return next(iter(_rows(conn, "where visit_id = ?", (visit_id,))), None)
+
+
+def inside(conn: sqlite3.Connection, until_ms: int, limit: int) -> list[VisitRow]:
+    """Open visits that began before until_ms, longest first."""
+    return _rows(conn, "where state = 'inside' and time_in_ms < ? order by time_in_ms limit ?", (until_ms, limit))
+
+
+def count_inside(conn: sqlite3.Connection, until_ms: int) -> int:
+    return conn.execute("select count(*) from visit where state = 'inside' and time_in_ms < ?", (until_ms,)).fetchone()[
+        0
+    ]
+
+
+def unpaired(conn: sqlite3.Connection, since_ms: int, limit: int) -> list[VisitRow]:
+    """Exits without an entry, newest first."""
+    return _rows(
+        conn, "where state = 'unpaired' and time_out_ms >= ? order by time_out_ms desc limit ?", (since_ms, limit)
+    )
+
+
+def exit_missed(conn: sqlite3.Connection, since_ms: int, limit: int) -> list[VisitRow]:
+    """Visits closed by the next entry of their plate, newest first."""
+    return _rows(
+        conn, "where state = 'exit_missed' and time_in_ms >= ? order by time_in_ms desc limit ?", (since_ms, limit)
+    )
+
+
+def between(conn: sqlite3.Connection, from_ms: int, to_ms: int) -> list[VisitRow]:
+    """Visits whose first pass is in [from_ms, to_ms), oldest first."""
+    return _rows(
+        conn,
+        "where visit_id in (select json_extract(doc, '$.visit_id') from pass where arrived_at_ms >= ? and arrived_at_ms < ?)"
+        " and coalesce(time_in_ms, time_out_ms) >= ? order by coalesce(time_in_ms, time_out_ms), visit_id",
+        (from_ms, to_ms, from_ms),
+    )
+
+
+def _rows(conn: sqlite3.Connection, where: str, values: tuple[object, ...]) -> list[VisitRow]:
+    return [VisitRow(*row) for row in conn.execute(f"{_SELECT} {where}", values)]
