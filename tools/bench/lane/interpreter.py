@@ -17,7 +17,8 @@ from tools.bench.lane.models import ROOT, resolve
 
 MICROPYTHON = Path(sys.executable).parent / "micropython"
 ONBOARD = Path(__file__).with_name("onboard")
-HEAP = "24m"
+HEAP = {"outage": "128m"}  # of the interpreter, bench included; ten thousand events are kept there to compare
+USUAL_HEAP = "24m"
 PATHS = (ONBOARD, ROOT / "tools/simulator/judge", ROOT / "firmware")
 
 Line = dict[str, Any]
@@ -41,7 +42,8 @@ def run_job(job: Job, hear: Callable[[Line], None] = lambda line: None) -> list[
         model = Path(folder) / "model.json"
         model.write_text(json.dumps(resolve(job.board) | {"kinds": list(job.kinds)}))
         env = dict(os.environ, MICROPYPATH=":".join(map(str, PATHS)) + ":.frozen")
-        command = [str(MICROPYTHON), "-X", f"heapsize={HEAP}", str(ONBOARD / job.script), str(model), *job.arguments]
+        heap = next((HEAP[word] for word in job.arguments if word in HEAP), USUAL_HEAP)
+        command = [str(MICROPYTHON), "-X", f"heapsize={heap}", str(ONBOARD / job.script), str(model), *job.arguments]
         lines: list[Line] = []
         with tempfile.TemporaryFile("w+") as errors:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=env, cwd=folder)
