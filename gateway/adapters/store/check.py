@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from gateway.adapters.store.connection import LedgerFile
+from gateway.adapters.store.ledger_pack import wrong_days
 from gateway.adapters.store.reading import open_readonly
 from gateway.adapters.store.schema import migrations
 from gateway.adapters.store.verify import verify
@@ -26,7 +27,14 @@ def invariants(data_dir: Path) -> list[str]:
     conn = open_readonly(data_dir)
     conn.row_factory = sqlite3.Row
     try:
-        own = [*_integrity(conn), *_schema(conn), *_commands_without_entry(conn), *_closed_passes(conn), *_holds(conn)]
+        own = [
+            *_integrity(conn),
+            *_schema(conn),
+            *_commands_without_entry(conn),
+            *_closed_passes(conn),
+            *_holds(conn),
+            *_packed_days(conn),
+        ]
     except sqlite3.DatabaseError as error:
         own = [f"数据库损坏 the database is damaged: {error}"]
     finally:
@@ -89,6 +97,14 @@ def _closed_passes(conn: sqlite3.Connection) -> list[str]:
         if row["uploads"] != 1:
             found.append(f"pass {row['pass_id']} has {row['uploads']} released uploads, expected 1 上传记录数不符")
     return found
+
+
+def _packed_days(conn: sqlite3.Connection) -> list[str]:
+    """The columns that queries read are what the rows say."""
+    return [
+        f"day {day} since 1970: the packed columns are not what the rows say; `lvzha rebuild` makes them anew 汇总列与行不符"
+        for day in wrong_days(conn)
+    ]
 
 
 def _holds(conn: sqlite3.Connection) -> list[str]:

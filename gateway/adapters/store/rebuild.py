@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from gateway.adapters.store import sides
+from gateway.adapters.store import ledger_pack, sides
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.ledger import put_pass
 from gateway.adapters.store.register_fold import COLUMNS, columns_of, put_row
@@ -25,7 +25,14 @@ async def rebuild(file: LedgerFile, now_ms: int) -> dict[str, int]:
 
 
 def _rebuild(file: LedgerFile, conn: sqlite3.Connection, now_ms: int) -> dict[str, int]:
-    counts = {"passes": _passes(conn), "visits": _visits(conn), "registers": _registers(conn), "sides": sides.rebuild(conn)}
+    counts = {
+        "passes": _passes(conn),
+        "visits": _visits(conn),
+        "registers": _registers(conn),
+        "sides": sides.rebuild(conn),
+    }
+    if ledger_pack.wrong_days(conn):
+        ledger_pack.forget(conn)
     if any(counts.values()):
         body = {"note": "rows were made anew from the entries", **counts}
         file.chain.forget()
