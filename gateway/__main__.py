@@ -10,6 +10,7 @@ import typer
 
 from gateway import __version__, installer_commands
 from gateway.adapters.technician.commands import app as lane
+from gateway.audit_commands import app as audit
 from gateway.evidence_commands import app as evidence
 from gateway.policy_commands import app as policy
 from gateway.register_commands import app as register
@@ -27,6 +28,7 @@ app.command("flash")(installer_commands.flash)
 app.command("commission")(installer_commands.commission)
 app.add_typer(policy, name="policy")
 app.add_typer(register, name="register")
+app.add_typer(audit, name="audit")
 pki = typer.Typer(help="证书 Certificates: who may connect to the broker", no_args_is_help=True)
 app.add_typer(pki, name="pki")
 
@@ -213,6 +215,18 @@ def bench_policy(
     from tools.bench.policy import measure
 
     raise typer.Exit(measure(rules, days, per_day, seed, as_json))
+
+
+@bench.command("qr")
+def bench_qr(
+    photos: Annotated[int, typer.Option(min=10, help="照片数 rendered photographs")] = 200,
+    seed: Annotated[int, typer.Option(help="random seed")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """随车清单二维码 QR codes of environmental lists as a phone photographs them: share read, by trouble, and time."""
+    from tools.bench.qr import measure
+
+    raise typer.Exit(measure(photos, seed, as_json))
 
 
 @bench.command("storage-faults")

@@ -23,6 +23,8 @@ from gateway.adapters.cameras.bank import CameraBank
 from gateway.adapters.cameras.on_demand import CamerasOnDemand
 from gateway.adapters.lanes_mqtt.client import MqttLanes
 from gateway.adapters.lanes_mqtt.identity import VisionLink
+from gateway.adapters.papers.lookup_site import LookupSite
+from gateway.adapters.papers.qr import QrReader
 from gateway.adapters.policies.files import DEFAULT_PACK, load_pack, over_limit_terms
 from gateway.adapters.sntp import server as sntp
 from gateway.adapters.store.check import findings
@@ -34,6 +36,8 @@ from gateway.adapters.store.offline import SqliteOfflineLists
 from gateway.adapters.store.outbox import SqliteOutbox
 from gateway.adapters.store.policy import SqlitePolicies
 from gateway.adapters.store.queries import SqliteQueries
+from gateway.adapters.store.register_lookups import SqliteLookups
+from gateway.adapters.store.register_rows import SqliteRegisterRows
 from gateway.adapters.store.registers import SqliteRegisters
 from gateway.adapters.store.sweep import SqliteSweep, load_terms
 from gateway.adapters.systemd import notify
@@ -50,6 +54,7 @@ from gateway.domain import technicians
 from gateway.domain.policy_pack import PackRefused
 from gateway.domain.retention import RetentionRefused
 from gateway.domain.vehicles import VehicleRefused
+from gateway.services.audit_desk import AuditDesk
 from gateway.services.capture import VehicleCapture
 from gateway.services.changes import Changes
 from gateway.services.commissioning_desk import CommissioningDesk
@@ -66,6 +71,8 @@ from gateway.services.over_limit_desk import OverLimitDesk
 from gateway.services.passage_record import Place
 from gateway.services.policy_book import PolicyBook
 from gateway.services.policy_watch import PolicyWatch
+from gateway.services.register_book import RegisterBook
+from gateway.services.register_watch import RegisterWatch
 from gateway.services.relay import Relay, RelaySettings
 from gateway.services.technician_desk import TechnicianDesk
 
@@ -248,10 +255,14 @@ class Gateway:
         self.queries, self.registers = SqliteQueries(self.file), SqliteRegisters(self.file)
         self.book = PolicyBook(SqlitePolicies(self.file), self.registers, self.clock,
                                enterprise_code=settings.site.enterprise_code, site_packs=[pack])  # fmt: skip
+        self.register_book = RegisterBook(SqliteRegisterRows(self.file), self.clock)
+        self.audit = AuditDesk(self.register_book, SqliteLookups(self.file), self.clock, reader=QrReader(),
+                               site=LookupSite(settings.lookup.base_url) if settings.lookup.base_url else None)  # fmt: skip
         self.over_limit = OverLimitDesk(SqlitePolicies(self.file), self.clock, over_limit_terms())
         self.changes = Changes()
         self.conditions = Conditions(self.clock, self.changes)
         self.policy_watch = PolicyWatch(self.book, self.over_limit, self.conditions, self.clock)
+        self.register_watch = RegisterWatch(self.register_book, self.audit, self.conditions)
         self.frames = CameraBank({c.code: c.url for c in settings.cameras})
         self.reader = VisionProcess()
         self.lanes_alive_mono_s = self.clock.mono_s()
@@ -333,6 +344,7 @@ class Gateway:
                     ("ticks", self._ticks()),
                     ("lists", self.lists.run()),
                     ("housekeeper", self.housekeeper.run()),
+                    ("registers", self.register_watch.run()),
                 )
             ]
             for task in tasks:

@@ -31,6 +31,9 @@ class Site(_Section):
     name: str = Field(min_length=1, max_length=300, description="enterprise name 企业名称")
     data_dir: Path = Field(description="ledger, photographs and keys; relative to the settings file")
     policy_pack: Path | None = Field(None, description="rule pack; default: the pack of this version")
+    exit_needs: Literal["nothing", "goods", "weighed"] = Field(
+        "nothing", description="what must be known of the load before an exit opens by itself; else a person decides"
+    )
 
 
 class Broker(_Section):
@@ -62,6 +65,14 @@ class Reading(_Section):
     min_agreeing: int = Field(3, ge=2, le=20, description="frames that must agree on a plate")
 
 
+class Lookup(_Section):
+    base_url: str | None = Field(
+        None,
+        pattern=r"^https?://.+/$",
+        description="interface to the national look-up, ending with /; default: a person asks by hand",
+    )
+
+
 class Camera(_Section):
     code: str = Field(pattern=r"^[0-9A-Za-z-]{1,15}$", description="camera code 摄像头编号")
     name: str = Field(min_length=1, max_length=20, description="camera name 摄像头名称")
@@ -85,6 +96,7 @@ class Settings(_Section):
     sntp: Sntp = Field(default_factory=lambda: Sntp.model_validate({}))
     uplink: Uplink
     reading: Reading = Field(default_factory=lambda: Reading.model_validate({}))
+    lookup: Lookup = Field(default_factory=lambda: Lookup.model_validate({}))
     cameras: tuple[Camera, ...] = Field(min_length=1)
     lanes: tuple[Lane, ...] = Field(min_length=1)
 
@@ -150,7 +162,7 @@ def _sentence(path: Path, error: ErrorDetails) -> str:
                 section = next(
                     (
                         c
-                        for c in (Site, Broker, Web, Sntp, Uplink, Reading, Camera, Lane)
+                        for c in (Site, Broker, Web, Sntp, Uplink, Reading, Lookup, Camera, Lane)
                         if c.__name__ in str(annotation)
                     ),
                     section,
@@ -165,7 +177,9 @@ def reference() -> list[tuple[str, str, str, str]]:
     rows = []
     for name, field in Settings.model_fields.items():
         section = next(
-            c for c in (Site, Broker, Web, Sntp, Uplink, Reading, Camera, Lane) if c.__name__ in str(field.annotation)
+            c
+            for c in (Site, Broker, Web, Sntp, Uplink, Reading, Lookup, Camera, Lane)
+            if c.__name__ in str(field.annotation)
         )
         prefix = f"[[{name}]]" if "tuple" in str(field.annotation) else f"[{name}]"
         for key, f in section.model_fields.items():

@@ -27,10 +27,11 @@ OVERALL = ("", VERIFIED, PENDING, CONFLICT, FAILED)
 
 @dataclass(frozen=True)
 class Item:
-    """One of the eleven. fields: one, or the alternatives of item 11. verifier, checked_at_ms: "" and 0 where nobody has."""
+    """One of the eleven. fields: one, or the alternatives of item 11; field: the one that has a value. verifier, checked_at_ms: "" and 0 where nobody has."""
 
     number: int
     fields: tuple[Field, ...]
+    field: Field
     value: Value | None
     state: str
     verifier: str
@@ -79,7 +80,7 @@ def _item(
         state, by, how, at_ms = VERIFIED, value.source, value.origin, value.at_ms
     else:
         state = UNVERIFIED
-    return Item(number, tuple(fields), value, state, by, how, at_ms, mine, conflicts)
+    return Item(number, tuple(fields), field, value, state, by, how, at_ms, mine, conflicts)
 
 
 def overall(items: list[Item]) -> str:

@@ -1,0 +1,105 @@
+"""QR codes in photographs of papers (zxing-cpp), as a phone or a desk camera takes them: services.papers_port.CodeReader.
+
+The picture as it is comes first; then the preparations that help what a phone does to a creased sheet in a cab, cheapest
+first, until one is read. Measured by `lvzha bench qr`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+import zxingcpp
+
+MAX_BYTES = 20_000_000
+MAX_PIXELS = 50_000_000
+LONG_SIDE_PX = 1600  # a code of 40 mm on a sheet that fills the picture still has 4 pixels a module
+Grey = np.ndarray  # uint8 (h, w)
+
+
+class QrReader:
+    def codes_in(self, picture: bytes) -> list[str]:
+        """Texts of all QR codes, in the order found. Raises ValueError for what is no picture."""
+        return texts_in(decoded(picture))
+
+
+def decoded(picture: bytes) -> Grey:
+    """The picture in grey. Raises ValueError."""
+    if len(picture) > MAX_BYTES:
+        raise ValueError(f"{len(picture)} bytes, at most {MAX_BYTES}")
+    image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_GRAYSCALE) if picture else None
+    if image is None or image.shape[0] * image.shape[1] > MAX_PIXELS:
+        raise ValueError("no JPEG or PNG, or too large")
+    return image
+
+
+def texts_in(grey: Grey) -> list[str]:
+    for prepare in _preparations(grey):
+        if found := _read(prepare()):
+            return found
+    return []
+
+
+def _read(grey: Grey) -> list[str]:
+    codes = zxingcpp.read_barcodes(np.ascontiguousarray(grey), formats=zxingcpp.BarcodeFormat.QRCode, try_invert=False)
+    return list(dict.fromkeys(code.text for code in codes if code.valid and code.text))
+
+
+def _preparations(grey: Grey) -> Iterator[Callable[[], Grey]]:
+    fitted = _scaled(grey, min(1.0, LONG_SIDE_PX / max(grey.shape)))
+    yield lambda: fitted
+    yield lambda: _even(fitted)
+    yield lambda: cv2.medianBlur(fitted, 3)
+    yield lambda: cv2.medianBlur(_even(fitted), 5)
+    yield lambda: _sharp(_scaled(fitted, 1.5), 3)
+    yield lambda: _sharp(_even(cv2.medianBlur(fitted, 3)), 5)
+    for block in (31, 61, 111):
+        yield lambda block=block: _threshold(fitted, block)
+    yield lambda: _scaled(fitted, 0.6)
+    yield lambda: _scaled(_even(fitted), 0.6)
+    yield lambda: _scaled(fitted, 0.4)
+    yield lambda: _sharp(_scaled(_even(fitted), 2.0), 4)
+    if max(grey.shape) > LONG_SIDE_PX:
+        yield lambda: grey
+        yield lambda: _even(grey)
+    for way in ((1.0, 0.0), (0.0, 1.0), (0.7, 0.7), (0.7, -0.7)):
+        for length in (7, 13):
+            yield lambda way=way, length=length: _unsmeared(fitted, way, length)
+
+
+def _scaled(grey: Grey, factor: float) -> Grey:
+    if factor == 1.0:
+        return grey
+    return cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+
+
+def _even(grey: Grey) -> Grey:
+    """Light evened out over the sheet: shadow, glare, a dark cab."""
+    small = _scaled(grey, 0.25)
+    light = cv2.GaussianBlur(cv2.dilate(small, np.ones((9, 9), np.uint8)), (0, 0), 12)
+    light = cv2.resize(light, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return cv2.divide(grey, np.maximum(light, 8), scale=235)
+
+
+def _sharp(grey: Grey, sigma: float) -> Grey:
+    return cv2.addWeighted(grey, 2.5, cv2.GaussianBlur(grey, (0, 0), sigma), -1.5, 0)
+
+
+def _threshold(grey: Grey, block: int) -> Grey:
+    smooth = cv2.GaussianBlur(grey, (0, 0), 1)
+    return cv2.adaptiveThreshold(smooth, 255, cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY, block, 6)
+
+
+def _unsmeared(grey: Grey, way: tuple[float, float], length: int) -> Grey:
+    """Wiener filter against a straight smear of that many pixels: a hand that moved."""
+    kernel = np.zeros((length, length), np.float32)
+    middle, reach = length // 2, length / 2 - 0.5
+    cv2.line(kernel, (round(middle - way[0] * reach), round(middle - way[1] * reach)),
+             (round(middle + way[0] * reach), round(middle + way[1] * reach)), 1.0)  # fmt: skip
+    spread = np.zeros(grey.shape, np.float32)
+    spread[:length, :length] = kernel / kernel.sum()
+    spread = np.roll(spread, (-middle, -middle), (0, 1))
+    smear, seen = np.fft.rfft2(spread), np.fft.rfft2(grey.astype(np.float32))
+    sharp = np.fft.irfft2(seen * np.conj(smear) / (np.abs(smear) ** 2 + 0.02), grey.shape)
+    return np.clip(sharp, 0, 255).astype(np.uint8)

@@ -1,0 +1,179 @@
+"""What `lvzha audit ...` does. 0 = done, 1 = done with something to look at, 2 = refused with a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gateway.adapters.papers.lookup_site import LookupSite
+from gateway.adapters.papers.qr import QrReader
+from gateway.adapters.store.connection import LedgerFile
+from gateway.adapters.store.reading import StoreRefused
+from gateway.adapters.store.readonly import ReadOnlyLedger
+from gateway.adapters.store.register_lookups import SqliteLookups
+from gateway.adapters.store.register_rows import SqliteRegisterRows
+from gateway.config import ConfigRefused, load
+from gateway.domain.papers import lookup_terms
+from gateway.domain.records import local_text
+from gateway.domain.register_rows import RegisterRefused
+from gateway.domain.register_sources import source_label
+from gateway.domain.verification import Item
+from gateway.register_actions import WallClock, guarded, say
+from gateway.services.audit_desk import AuditDesk, Task
+from gateway.services.papers_port import NationalLookup
+from gateway.services.register_book import RegisterBook
+
+
+@contextmanager
+def desk_on(data: Path, *, is_writing: bool, site: NationalLookup | None = None) -> Iterator[AuditDesk]:
+    if is_writing and not (data / "ledger.sqlite3").is_file():
+        raise StoreRefused(f"{data}: there is no ledger.sqlite3 here 此目录没有账本")
+    file = LedgerFile(data) if is_writing else ReadOnlyLedger(data)
+    try:
+        clock = WallClock()
+        yield AuditDesk(
+            RegisterBook(SqliteRegisterRows(file), clock), SqliteLookups(file), clock, reader=QrReader(), site=site
+        )
+    finally:
+        file.close()
+
+
+def item_doc(item: Item) -> dict[str, Any]:
+    v = item.value
+    return {
+        "item": item.number, "field": item.field.name, "zh": item.field.zh, "en": item.field.en, "state": item.state,
+        "value": v.value if v else "", "source": v.source if v else "", "origin": v.origin if v else "",
+        "at": local_text(v.at_ms) if v else "", "verifier": item.verifier, "how": item.how,
+        "checked_at": local_text(item.checked_at_ms) if item.checked_at_ms else "", "conflicts": list(item.conflicts),
+        "findings": [{"rule": f.rule, "level": f.level, "zh": f.zh, "en": f.en} for f in item.findings],
+    }  # fmt: skip
+
+
+def _task_doc(task: Task) -> dict[str, Any]:
+    return {"key": task.key, "plate_no": task.plate_no, "audit": task.audit, "items": [item_doc(i) for i in task.items],
+            "way": task.way, "lookup": task.lookup}  # fmt: skip
+
+
+def queue(audit: str, limit: int, cursor: str, data: Path, as_json: bool) -> int:
+    def act() -> int:
+        with desk_on(data, is_writing=False) as desk:
+            tasks, more = desk.queue(limit=limit, cursor=cursor, audit=audit)
+        lines = [
+            f"{t.key}  {t.audit}  " + "、".join(f"{i.number} {i.field.zh} {i.state}" for i in t.items) for t in tasks
+        ]
+        say(
+            as_json,
+            {"tasks": [_task_doc(t) for t in tasks], "next_cursor": more},
+            lines + ([f"… --cursor {more}"] if more else []),
+        )
+        return 1 if tasks else 0
+
+    return guarded(act)
+
+
+def show(key: str, data: Path, as_json: bool) -> int:
+    def act() -> int:
+        with desk_on(data, is_writing=False) as desk:
+            d, age, asked = desk.book.detail("vehicle", key), desk.age_of_answer(key), desk.lookups.of_row(key)
+        items = [item_doc(i) for i in d.items]
+        lines = [f"{key}  {d.audit}"]
+        lines += [f"{i['item']:2} {i['zh']}：{i['value'] or '—'}  {i['state']}  ← {source_label(i['source'])} {i['origin']} {i['at']}  {i['verifier']} {i['checked_at']}"
+                  + "".join(f"\n     ! {f['zh']} {f['en']}" for f in i["findings"]) for i in items]  # fmt: skip
+        lines.append(
+            f"官方查询 look-up: {age['at']}，{age['days']} 天前 days ago"
+            if age
+            else "官方查询 look-up: 尚未核验 not yet verified"
+        )
+        say(as_json, {"key": key, "audit": d.audit, "items": items, "lookup_age": age, "lookups": asked}, lines)
+        return 0 if d.audit == "verified" else 1
+
+    return guarded(act)
+
+
+def _change(data: Path, act: Callable[[AuditDesk], str]) -> int:
+    def run() -> int:
+        with desk_on(data, is_writing=True) as desk:
+            print(act(desk))
+        return 0
+
+    return guarded(run)
+
+
+def accept(key: str, by: str, why: str, items: Sequence[int], data: Path) -> int:
+    def act(desk: AuditDesk) -> str:
+        desk.accept(key, by=by, why=why, items=items)
+        return f"已认可 accepted; 现为 now {desk.book.detail('vehicle', key).audit}"
+
+    return _change(data, act)
+
+
+def reject(key: str, by: str, why: str, items: Sequence[int], data: Path) -> int:
+    def act(desk: AuditDesk) -> str:
+        desk.reject(key, items, by=by, why=why)
+        return "已标为不通过 rejected"
+
+    return _change(data, act)
+
+
+def scan(key: str, picture: Path, by: str, data: Path, as_json: bool) -> int:
+    def act() -> int:
+        content = picture.read_bytes()
+        with desk_on(data, is_writing=True) as desk:
+            found = desk.scan(key, content, picture.suffix, by=by)
+            audit = desk.book.detail("vehicle", key)
+        doc = {
+            "raw": found.raw,
+            "information_number": found.information_number,
+            "values": found.values,
+            "audit": audit.audit,
+            "conflicts": audit.conflicts,
+        }
+        say(
+            as_json,
+            doc,
+            [
+                f"已读 read: {found.raw}",
+                *(f"{n} = {v}" for n, v in found.values.items()),
+                f"{audit.audit} {'、'.join(audit.conflicts)}",
+            ],
+        )
+        return 1 if audit.conflicts else 0
+
+    return guarded(act)
+
+
+def lookup(key: str, way: str, by: str, now: bool, config: Path, data: Path | None, as_json: bool) -> int:
+    def act() -> int:
+        try:
+            settings = load(config) if data is None or (now and config.is_file()) else None
+        except ConfigRefused as refused:
+            raise RegisterRefused(str(refused)) from None
+        site = LookupSite(settings.lookup.base_url) if settings and settings.lookup.base_url else None
+        folder = data or (settings.site.data_dir if settings else Path("data"))
+        if not key and not now:
+            with desk_on(folder, is_writing=False) as desk:
+                rows = desk.lookups.waiting()
+            ways = lookup_terms().ways
+            say(
+                as_json,
+                rows,
+                [
+                    f"{r['row_key']}  {ways[r['way']].zh}  {r['state']}  {local_text(r['asked_at_ms'])}  {r['note']}"
+                    for r in rows
+                ],
+            )
+            return 0
+        with desk_on(folder, is_writing=True, site=site) as desk:
+            row = desk.ask(key, way, by=by) if key else {}
+            answered = desk.run_due() if now else 0
+            row = desk.lookups.of_row(key)[0] if key else row
+        say(
+            as_json,
+            {"lookup": row, "answered": answered},
+            [f"{row.get('state', '')} {row.get('note', '')}  已答 answered {answered}"],
+        )
+        return 0
+
+    return guarded(act)
