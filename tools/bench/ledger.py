@@ -1,4 +1,4 @@
-"""`lvzha bench ledger`: years of passages in one ledger, and how long it takes to build, add to, verify and copy.
+"""`lvzha bench ledger`: years of passages in one ledger, and how long it takes to build, ask, add to, verify and copy.
 
 rows are rows of the in/out ledger, one a passage; each has three or four entries. The ledger is built by the bulk path
 (the same chain as commits make: tests/unit/test_store_verify.py), kept in --data and used again when it has the same
@@ -26,7 +26,9 @@ from gateway.adapters.store.bulk import BulkLoad
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.heads import LedgerKey, SqliteHeads
 from gateway.adapters.store.ledger import SqliteLedger
+from gateway.adapters.store.ledger_pack import pack_all
 from gateway.adapters.store.verify import verify
+from tools.bench.ledger_queries import query_ms
 from tools.bench.traffic_years import DAY_MS, Passage, changes_of, passages
 
 INSERTED = 300  # passages added by the product path after the build
@@ -50,6 +52,7 @@ def measure(rows: int, data: Path | None, seed: int, photographs: int, as_json: 
 def figures(folder: Path, rows: int, seed: int, photographs: int, backup_to: Path) -> dict[str, Any]:
     """The parts of the measurement that need only the store; the ledger in folder is built if it is not there."""
     build_s = ensure_built(folder, rows, seed)
+    queries = query_ms(folder, seed)
     file = LedgerFile(folder)
     insert_ms = asyncio.run(_insert(file))
     photo_bytes = asyncio.run(_photographs(file, photographs)) if photographs else 0
@@ -64,7 +67,7 @@ def figures(folder: Path, rows: int, seed: int, photographs: int, backup_to: Pat
     return {
         "rows": report.passes, "entries": report.entries, "visits": report.visits, "seed": seed, "cores": os.cpu_count(),
         "machine": platform.processor() or platform.machine(), "build_s": build_s,
-        "file_bytes": (folder / "ledger.sqlite3").stat().st_size, "insert_ms": insert_ms,
+        "file_bytes": (folder / "ledger.sqlite3").stat().st_size, "insert_ms": insert_ms, "query_ms": queries,
         "verify_s": round(report.seconds, 1), "verify_s_per_4m_entries": round(report.seconds * 4e6 / report.entries, 1),
         "photograph_mb_per_s": round(photo_bytes / 1e6 / photos_s, 1) if photos_s else None, "backup_s": round(backup_s, 1),
         "backup_bytes": done.bytes, "findings": report.found, "first_findings": [str(f) for f in report.findings[:5]],
@@ -93,6 +96,8 @@ def ensure_built(folder: Path, rows: int, seed: int) -> float:
             load.add(changes_of(passage))
             if passage.number % 20_000 == 0:
                 _tell(f"已建立 built {passage.number} of {rows} rows  {time.monotonic() - started_s:.0f} s")
+    _tell("汇总列 packing the columns")
+    pack_all(conn)
     conn.execute("analyze")
     file.close()
     build_s = round(time.monotonic() - started_s, 1)
