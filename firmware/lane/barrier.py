@@ -43,6 +43,9 @@ class Barrier:
         self._want = 0  # direction asked for; becomes motion after the dead time
         self._last = 0  # direction of the last motion
         self._dead = self._is_ending = False  # dead time of the last motion is running; its output has yet to fall
+        self._has_begun = (
+            False  # the output of this motion has been on: only then is there something to turn or to stop
+        )
         self._started = self._ended = self._stop_at = 0
         self._least_ms = 0  # this motion may not end at a limit before
         self._hold_to_run = False
@@ -73,6 +76,8 @@ class Barrier:
         reason = interlock.may_open(self._in.on[DETACHED], self._is_both and cause != "fire")
         if reason is not None:
             return reason
+        if self.state == "closing" and not self._has_begun:
+            self._call_off(now, cause)
         if self.state == "closing":
             self._take_open(command)
             self._turn_up(now)
@@ -203,6 +208,7 @@ class Barrier:
         pressed = not self._is_contact or diff(now, self._started) < self._pulse_ms
         self.out_open = 1 if self.motion == UP and pressed else 0
         self.out_close = 1 if self.motion == DOWN and pressed else 0
+        self._has_begun = self.motion != 0
         if self.out_stop and (self.motion or diff(now, self._stop_at) >= self._pulse_ms):
             self.out_stop = 0
 
@@ -238,11 +244,8 @@ class Barrier:
 
     def _watch_hold_to_run(self, now):
         held = self._in.on[HOLD_TO_RUN]
-        if self._hold_to_run and not self._in.level[HOLD_TO_RUN] and (not self.motion or self._started == now):
-            self._hold_to_run = False  # let go while memory was collected and events stored: nothing begins
-            self._halt(now)
-            self.state = "stopped"
-            self._ring.put("barrier.stopped", now, self.pass_seq, "hold_to_run")
+        if self._hold_to_run and not self._in.level[HOLD_TO_RUN] and not self._has_begun:
+            self._call_off(now, "hold_to_run")  # let go while memory was collected and events stored
         elif self._hold_to_run and not held:
             self._hold_to_run = False
             if self.motion == DOWN or self._want == DOWN:
@@ -256,12 +259,14 @@ class Barrier:
                 self._begin_down(now, "hold_to_run", None)
 
     def _step_down(self, now):
-        if not self._hold_to_run and self._smash.is_blocked():
-            self._reverse(now, self._smash.blocked_by(), True)
-            return
-        reason = self._may_close(False, self._hold_to_run)
+        is_blocked = not self._hold_to_run and self._smash.is_blocked()
+        reason = "not_clear" if is_blocked else self._may_close(False, self._hold_to_run)
         if reason is not None:
-            self._reverse(now, "fire" if reason == "fire" else "fault", False)
+            cause = self._smash.blocked_by() if is_blocked else "fire" if reason == "fire" else "fault"
+            if self._has_begun:
+                self._reverse(now, cause, is_blocked)
+            else:
+                self._call_off(now, cause)
         elif self._is_at(LIMIT_CLOSED, LIMIT_OPEN):
             travel = diff(now, self._started) if self.motion else 0
             self._halt(now)
@@ -346,6 +351,14 @@ class Barrier:
         self.state = "closing"
         self._want = DOWN
 
+    def _call_off(self, now, cause):
+        """A closing motion that has not begun (memory was collected, events were stored) is not turned: no output was on. A wish
+        to close goes on by its own rule."""
+        self._hold_to_run = False
+        self._halt(now)
+        self.state = "stopped"
+        self._ring.put("barrier.stopped", now, self.pass_seq, cause)
+
     def _reverse(self, now, cause, is_obstruction):
         if is_obstruction:
             self.obstructions += 1
@@ -368,10 +381,10 @@ class Barrier:
 
     def _cease(self, now):
         """End a motion short of its limit. False: the drive has no STOP contact, OPEN ends the closing motion instead."""
-        if self._is_contact and not self._has_stop and self.motion == DOWN:
+        if self._is_contact and not self._has_stop and self.motion == DOWN and self._has_begun:
             self._turn_up(now)
             return False
-        if self._has_stop and self.motion:
+        if self._has_stop and self.motion and self._has_begun:
             self.out_stop = 1
             self._stop_at = now
         self._halt(now)
@@ -379,7 +392,7 @@ class Barrier:
 
     def _halt(self, now):
         """No motion is commanded any more: its limit is reached, another one follows, or the drive was stopped."""
-        if self.motion:
+        if self.motion and self._has_begun:
             self._last = self.motion
             self._ended = now
             self._dead = self._is_ending = True

@@ -291,6 +291,64 @@ def scenario_cabinet_and_mains_are_told():
     assert kinds == ["cabinet.open", "cabinet.closed", "power.fail", "power.ok"], kinds
 
 
+def _while_prepared(bench, do):
+    """Calls `do` while the first motion is being prepared: memory collected, events stored."""
+    store = bench.rest.store
+
+    def stored():
+        bench.rest.store = store
+        do()
+        store()
+
+    bench.rest.store = stored
+
+
+def scenario_a_close_that_never_began_is_not_reversed():
+    for drive in ("direct", "contact"):
+        bench = Bench(position=1.0, drive=drive)
+        assert bench.safety.lower_arm(bench.now, COMMAND) == ("accepted", None)
+        _while_prepared(bench, lambda bench=bench: bench.forced_inputs.update({"beam": 1}))
+        assert bench.until(lambda bench=bench: bench.last("barrier.closing") is not None, 3000) is not None
+        for _ in range(100):
+            bench.step()
+            assert not bench.safety.out[0] and not bench.safety.out[1], "nothing moved, so nothing turns"
+        assert bench.last("barrier.stopped")["data"]["cause"] == "beam"
+        assert bench.last("barrier.reversed") is None and bench.safety.barrier.obstructions == 0
+        assert bench.safety.barrier.state == "open"
+        bench.run(8000)
+        assert [outcome[1:] for outcome in bench.safety.outcomes.take()] == [("failed", "not_clear")]
+        bench.forced_inputs.clear()
+        bench.run(8000)
+        assert bench.position == 1.0, "a single attempt has its time"
+
+
+def scenario_a_close_that_never_began_stays_wished_for_after_a_crossing():
+    bench = Bench()
+    bench.vehicles.append(Vehicle(-9.0))
+    assert bench.until(lambda: bench.safety.lane.at_arm, 8000) is not None
+    bench.vehicles[0].speed = 0.0
+    bench.raise_arm()
+    assert bench.until(lambda: bench.position == 1.0, 5000) is not None
+    bench.vehicles[0].speed = 2.0
+    _while_prepared(bench, lambda: bench.forced_inputs.update({"beam": 1}))
+    assert bench.until(lambda: bench.last("barrier.closing") is not None, 20000) is not None
+    bench.run(500)
+    assert bench.position == 1.0 and bench.last("barrier.stopped")["data"]["cause"] == "beam"
+    bench.forced_inputs.clear()
+    assert bench.until(lambda: bench.safety.barrier.state == "closed", 10000) is not None
+
+
+def scenario_a_raise_while_a_close_is_prepared_moves_nothing():
+    bench = Bench(position=1.0)
+    bench.safety.lower_arm(bench.now, COMMAND)
+    assert bench.until(lambda: bench.safety.barrier.state == "closing", 3000) is not None
+    assert bench.raise_arm() == ("accepted", None)
+    for _ in range(100):
+        bench.step()
+        assert not bench.safety.out[0] and not bench.safety.out[1]
+    assert bench.safety.barrier.state == "open"
+
+
 if __name__ == "__main__":
     scenarios.SCENARIOS = [value for name, value in sorted(globals().items()) if name[:9] == "scenario_"]
     sys.exit(1 if scenarios.main(sys.argv[1:]) else 0)
