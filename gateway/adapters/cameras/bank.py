@@ -24,6 +24,8 @@ MAX_WAIT_S = 15.0
 """A burst never waits longer for its window to pass: the ring would have forgotten the beginning."""
 ANSWER_S = 8.0
 """Decoding of a full window takes 0.2-0.5 s on an idle core; this is for a machine that is busy with much else."""
+START_S = 60.0
+"""Until a capture process speaks for the first time: on a cold or busy machine its imports alone take longer than it may hang."""
 MAX_BACKOFF_S = 8.0
 STEADY_S = 30.0
 """A process that lived this long starts the backoff anew."""
@@ -174,18 +176,18 @@ class _Owner(threading.Thread):
         """Take messages until the process is to be buried; says why."""
         pipe = self._pipe
         assert pipe is not None
-        hang_s, heard_s = self._settings.hang_s, time.monotonic()
+        hang_s, heard_s, patience_s = self._settings.hang_s, time.monotonic(), START_S
         while not self._stopping.is_set():
             try:
                 if pipe.poll(1.0):
                     self._take(pipe.recv())
-                    heard_s = time.monotonic()
+                    heard_s, patience_s = time.monotonic(), hang_s
             except (EOFError, OSError):
                 process.join(0.5)
                 return f"capture process ended, exit code {process.exitcode}"
             now_s = time.monotonic()
-            if now_s - heard_s > hang_s:
-                return f"capture process silent for {hang_s:g} s, killed"
+            if now_s - heard_s > patience_s:
+                return f"capture process silent for {patience_s:g} s, killed"
             if self._state is not None and now_s - self._state.demuxer_mono_s > hang_s:
                 return f"stream reader stuck for {hang_s:g} s, killed"
         process.join(1.0)

@@ -102,6 +102,7 @@ class Capture:
         self._ring = PacketRing(settings.ring_s)
         self._extradata = b""
         self._codec = "h264"
+        self._open_s = settings.open_timeout_s
         self.state = CaptureState(demuxer_mono_s=time.monotonic())
         self._last_luma: np.ndarray | None = None
         self._same_since_s: float | None = None
@@ -137,10 +138,15 @@ class Capture:
             except (FFmpegError, OSError, ValueError, IndexError) as error:
                 self._note(last_error=plain(error))
             backoff_s = 0.25 if received else min(backoff_s * 2, self._settings.max_backoff_s)
+            self._open_s = self._settings.open_timeout_s if received else self._longer_open_s()
             until_s = time.monotonic() + backoff_s
             while time.monotonic() < until_s:
                 self._note(demuxer_mono_s=time.monotonic())
                 time.sleep(min(0.25, backoff_s))
+
+    def _longer_open_s(self) -> float:
+        # On a busy machine an opening that is cut short again and again never ends; below the time after which it counts as hung.
+        return max(self._settings.open_timeout_s, min(self._open_s * 1.5, self._settings.hang_s - 2.0))
 
     def _packets(self) -> Iterator[av.Packet]:
         options = {
@@ -149,7 +155,7 @@ class Capture:
             "analyzeduration": "300000",
             "probesize": "500000",
         }
-        timeouts = (self._settings.open_timeout_s, self._settings.read_timeout_s)
+        timeouts = (self._open_s, self._settings.read_timeout_s)
         with av.open(self._url, options=options, timeout=timeouts) as container:
             stream = container.streams.video[0]
             context = stream.codec_context
