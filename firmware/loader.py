@@ -3,13 +3,16 @@
 Files in the root of the flash, each replaced by rename (a power cut leaves the old or the new one): `slot` holds "a" or "b";
 `trial` exists while the image of a slot has yet to prove itself: {"slot", "boots", "id", "version"}. An image begun BOOTS
 times without being confirmed by itself (lane/trial.py) is left for the other one. `service`: the installer's tool wants the
-prompt. Without `slot` (a bench) the application is found on the import path. Never part of an update, so it imports nothing of a slot.
+prompt. A slot with a folder `rom` holds one ROMFS image in parts: it is copied into the board's ROMFS partition and executed there
+(rom.py). Without `slot` (a bench) the application is found on the import path. Never part of an update, so it imports nothing of a slot.
 """
 
 import json
 import os
 import sys
 import time
+
+import rom
 
 BOOTS = 3
 WATCHDOG_MS = 8000  # until the application arms its own, shorter one; the longest that an RP2040 can do
@@ -63,9 +66,14 @@ def choose():
         return name
     if trial["boots"] >= BOOTS:
         return _go_back(name)
+    if not rom.needs_copy(name):  # else this boot only copies the image
+        _count(trial)
+    return name
+
+
+def _count(trial):
     trial["boots"] += 1
     replace("trial", json.dumps(trial))
-    return name
 
 
 def _go_back(name):
@@ -89,10 +97,10 @@ def _enter(name):
     for module in list(sys.modules):
         if module.split(".")[0] in ("app", "boards", "lane"):
             del sys.modules[module]
-    if sys.path[0] in ("a", "b"):
+    if sys.path[0] in ("a", "b", rom.MOUNT):
         sys.path.pop(0)
     if name != "none":
-        sys.path.insert(0, name)
+        sys.path.insert(0, rom.MOUNT if rom.has_image(name) else name)
 
 
 def _safe_outputs():
@@ -101,6 +109,8 @@ def _safe_outputs():
         try:
             with open("config.json") as f:
                 board = json.load(f)["board"]
+            if rom.has_image(name) and not rom.is_mounted():
+                continue  # a copy that was cut: the outputs have been off since it began
             _enter(name)
             __import__("boards." + board, None, None, ("safe_outputs",)).safe_outputs()
             break
@@ -108,25 +118,43 @@ def _safe_outputs():
             print("boot: outputs not driven slot=" + name + " reason=" + repr(e))
         if slot == "none":
             break
-    if sys.path[0] != slot:
-        _enter(slot)
+    _enter(slot)
+
+
+def _copy(machine):
+    """The slot's image into the ROMFS partition, then a restart; on a bench without one it is mounted in place."""
+    try:
+        rom.copy(slot)
+    except Exception as e:
+        trial = read_trial()
+        if trial is not None and trial["slot"] == slot:
+            _count(trial)
+        _import_failed(e)
+    if machine is not None:
+        machine.reset()
+    rom.mount()
 
 
 def begin():
-    """Watchdog, slot, outputs; once per boot, by boot.py or, where no boot.py is run, by main.py."""
+    """Slot, outputs, watchdog, image; once per boot, by boot.py or, where no boot.py is run, by main.py."""
     global _begun, _is_service, slot
     if _begun:
         return
     _begun = True
+    machine = _machine()
+    rom.mount()
     if exists("service"):
         os.remove("service")
         _is_service = True
         slot = read_slot()
-    else:
-        machine = _machine()
-        if machine is not None:
-            machine.WDT(timeout=WATCHDOG_MS)
-        slot = choose()
+        _safe_outputs()
+        return
+    slot = choose()
+    if rom.needs_copy(slot):
+        _safe_outputs()
+        _copy(machine)  # without a watchdog: it takes seconds, and ends in a restart
+    if machine is not None:
+        machine.WDT(timeout=WATCHDOG_MS)
     _safe_outputs()
 
 

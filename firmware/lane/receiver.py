@@ -1,7 +1,8 @@
 """Takes a firmware image byte by byte into the slot that does not run, and makes it the one to start next.
 
 An image is its manifest, then the contents of its files in the manifest's order. The manifest is ASCII lines, ended by an
-empty one: `lvzha-lane-image 1`, `version V`, `contract N`, `mpy N`, `boards B...`, then `file SHA256 BYTES PATH` for each file.
+empty one: `lvzha-lane-image 1`, `version V`, `contract N`, `mpy N`, `boards B...`, then `file SHA256 BYTES PATH` for each file (.mpy
+files, or `rom/00`, `rom/01` ...: the parts of a ROMFS image, see rom.py).
 What is signed is the SHA-256 of the manifest. A slot is complete if and only if it holds its `manifest`, so that file goes
 first and comes last. Every step may be cut by the supply; see loader.py for the two files that decide. Called at rest only.
 """
@@ -57,7 +58,7 @@ def parse(text):
         }
     except (ValueError, KeyError, IndexError):
         raise Refused("manifest")
-    if "app.mpy" not in [f[0] for f in files] and "app.py" not in [f[0] for f in files]:
+    if not [f for f in files if f[0] in ("app.mpy", "app.py", "rom/00")]:
         raise Refused("manifest")
     return head, files
 
@@ -102,6 +103,12 @@ def _remove(path):
         os.remove(path)
     except OSError:
         pass  # not there
+
+
+def _rom_capacity():
+    import rom  # the loader's; never part of an image
+
+    return rom.capacity()
 
 
 class Receiver:
@@ -201,6 +208,8 @@ class Receiver:
             raise Refused("interpreter")
         if len(text) + sum([size for _path, size, _sha in files]) != self._total_bytes:
             raise Refused("size")
+        if files[0][0][:4] == "rom/" and sum([size for _path, size, _sha in files]) > _rom_capacity():
+            raise Refused("space")
         _remove(self.slot + "/manifest")
         self._files, self.version, self.offset = files, head["version"], len(text)
 

@@ -22,9 +22,9 @@ from rig import BIN, ROOT, Plant
 class PtyBoard:
     """port: path of the serial port. runs: how often the interpreter was started."""
 
-    def __init__(self, folder: Path, plant: Plant | None, lane: str = "g1-b01") -> None:
+    def __init__(self, folder: Path, plant: Plant | None, lane: str = "g1-b01", hardware: str = "sim") -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self._plant, self._lane = folder, plant, lane
+        self.folder, self._plant, self._lane, self._hardware = folder, plant, lane, hardware
         self._master, self._slave = pty.openpty()
         tty.setraw(self._master)
         tty.setraw(self._slave)
@@ -37,7 +37,7 @@ class PtyBoard:
         self._thread.start()
 
     def _start(self) -> None:
-        env = {**os.environ, "LVZHA_LANE": self._lane, "LVZHA_BOARD": "sim", "MICROPYPATH": ".frozen"}
+        env = {**os.environ, "LVZHA_LANE": self._lane, "LVZHA_BOARD": self._hardware, "MICROPYPATH": ".frozen"}
         if self._plant is not None:
             env["LVZHA_PLANT"] = f"127.0.0.1:{self._plant.port}"
             env["MICROPYPATH"] = f"{ROOT / 'tools/simulator/interpreter'}:.frozen"

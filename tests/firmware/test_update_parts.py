@@ -11,7 +11,7 @@ from lane import trial, update
 from test_scenarios import MICROPYTHON, ROOT
 
 from firmware.lane.receiver import Refused, parse
-from tools.flash import image
+from tools.flash import image, romfs
 
 
 @pytest.mark.requirement("X-33")
@@ -56,6 +56,23 @@ def test_the_same_source_gives_the_same_bytes_and_a_changed_byte_is_found(tmp_pa
     path.write_bytes(raw)
     with pytest.raises(image.ImageError, match="damaged"):
         image.read(path)
+
+
+def test_a_board_whose_code_must_lie_in_rom_gets_one_romfs_image_in_parts(tmp_path):
+    assert [b for b in image.boards() if image.must_be_rom(b)] == ["kc868_a16", "w5500_evb_pico"]
+    built = image.build("w5500_evb_pico")
+    assert [path for path, _ in built.files] == [f"rom/{n:02}" for n in range(len(built.files))]
+    assert all(len(content) == romfs.PART_BYTES for _, content in built.files[:-1])
+    inside = dict(image.modules(built))
+    assert {"app.mpy", "boards/w5500_evb_pico.mpy", "lane/version.mpy"} <= set(inside)
+    assert inside["lane/ticks.mpy"] == dict(image.build("ws_s3_eth_8di_8ro").files)["lane/ticks.mpy"]
+    (tmp_path / "x.romfs").write_bytes(romfs.whole(built.files) or b"")
+    script = (
+        "import vfs, sys\nwith open(sys.argv[1], 'rb') as f:\n    vfs.mount(vfs.VfsRom(f.read()), '/rom')\n"
+        "sys.path.insert(0, '/rom')\nfrom lane import ticks\nprint(ticks.__file__, ticks.PERIOD)\n"
+    )
+    done = subprocess.run([MICROPYTHON, "-c", script, tmp_path / "x.romfs"], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["/rom/lane/ticks.mpy", str(1 << 30)], done.stdout + done.stderr
 
 
 def test_an_image_signed_by_another_key_or_by_none_is_named():

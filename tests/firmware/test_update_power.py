@@ -15,6 +15,14 @@ def test_no_power_cut_of_an_update_leaves_a_board_without_firmware():
 
 @pytest.mark.requirement("X-33")
 def test_a_whole_image_survives_cuts_too():
-    found = lane_update.power_cuts(every=40, double=5)
+    found = lane_update.power_cuts(every=40, double=5, boards=("sim",))
     assert found["update_bricks"] == 0, found
     assert found["update_power_cuts"] >= 40, found
+
+
+@pytest.mark.requirement("X-33")
+def test_no_power_cut_leaves_a_board_whose_code_lies_in_rom_without_firmware():
+    found = lane_update.small_power_cuts(rom=True, every=6, double=8)
+    assert found["update_bricks"] == 0, found
+    assert found["update_power_cuts"] >= 120, found
+    assert found["old_after_cut"] and found["new_after_cut"], "cuts on both sides of the one write that decides"

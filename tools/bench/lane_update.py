@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from firmware.lane.receiver import FORMAT
-from tools.flash import image
+from tools.flash import image, romfs
 
 ROOT = Path(__file__).parents[2]
 MICROPYTHON = Path(sys.executable).parent / "micropython"
+BOARDS = ("sim", "w5500_evb_pico")
 TEARS = ("half", "noise")
 SMALL_FILES = (
     ("app.mpy", 640),
@@ -26,26 +27,37 @@ SMALL_FILES = (
 )
 
 
-def power_cuts(*, every: int = 1, double: int = 100, seed: int = 1, board: str = "sim") -> dict[str, Any]:
+def power_cuts(*, every: int = 1, double: int = 100, seed: int = 1, boards: tuple[str, ...] = BOARDS) -> dict[str, Any]:
     """Cut the supply at each `every`-th flash operation of three updates of a whole image, and `double` times twice.
 
     The updates: one that is confirmed, one that never hears a gateway, one that hangs at every boot; each with both forms of
-    a torn operation. Returns update_power_cuts, update_bricks and what was found. Raises RuntimeError with the sweep's words.
+    a torn operation. boards: one whose image is files, one whose image is copied into ROM. Returns update_power_cuts, update_bricks
+    and what was found, over all boards. Raises RuntimeError with the sweep's words.
     """
-    old = image.build(board)
+    total: dict[str, Any] = {}
+    for board in boards:
+        old = image.build(board)
+        with tempfile.TemporaryDirectory() as folder:
+            found = _sweep(Path(folder), old, image.build(board, f"{image.FIRMWARE}-next"), every, double, seed)
+        total["flash_operations"] = {**total.get("flash_operations", {}), board: found.pop("flash_operations")}
+        for key, value in found.items():
+            total[key] = total[key] + value if key in total else value
+    return total
+
+
+def small_power_cuts(*, rom: bool = False, every: int = 1, double: int = 20, seed: int = 1) -> dict[str, Any]:
+    """The same at every operation, with an image of six small files: seconds instead of minutes. rom: as ROMFS."""
     with tempfile.TemporaryDirectory() as folder:
-        return _sweep(Path(folder), old, image.build(board, f"{image.FIRMWARE}-next"), every, double, seed)
+        return _sweep(Path(folder), _small("1", rom), _small("2", rom), every, double, seed)
 
 
-def small_power_cuts(*, double: int = 20, seed: int = 1) -> dict[str, Any]:
-    """The same at every operation, with an image of six small files: seconds instead of minutes."""
-    with tempfile.TemporaryDirectory() as folder:
-        return _sweep(Path(folder), _small("1"), _small("2"), 1, double, seed)
-
-
-def _small(version: str) -> image.Image:
+def _small(version: str, rom: bool) -> image.Image:
     named = (*SMALL_FILES, (f"lane/only{version}.mpy", 288))
-    files = tuple((path, (hashlib.sha256(f"{version} {path}".encode()).digest() * 150)[:size]) for path, size in named)
+    if rom:
+        named = (*named, ("lane/d.mpy", 26000))  # three parts
+    files = tuple((path, (hashlib.sha256(f"{version} {path}".encode()).digest() * 900)[:size]) for path, size in named)
+    if rom:
+        files = tuple(romfs.parts(romfs.pack(files)))
     lines = [FORMAT, f"version {version}", "contract 1", "mpy 6", "boards sim"]
     lines += [f"file {hashlib.sha256(content).hexdigest()} {len(content)} {path}" for path, content in files]
     return image.Image(("\n".join(lines) + "\n\n").encode(), files)
@@ -58,7 +70,7 @@ def _sweep(folder: Path, old: image.Image, new: image.Image, every: int, double:
     for tear in TEARS:
         done = subprocess.run(
             [MICROPYTHON, "-X", "heapsize=64M", str(Path(__file__).with_name("power_cuts.py")), str(ROOT / "firmware"),
-             str(folder / "old"), str(folder / "new"), tear, str(seed), str(every), str(double)],
+             str(ROOT / "tools/simulator/interpreter"), str(folder / "old"), str(folder / "new"), tear, str(seed), str(every), str(double)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:

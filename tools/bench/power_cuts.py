@@ -1,8 +1,9 @@
 """Cuts the supply at every flash operation of an update, half-way through it, on the interpreter's own LittleFS2.
 
-Runs on MicroPython: power_cuts.py FIRMWARE OLD NEW TEAR SEED EVERY DOUBLE. OLD, NEW: unsigned image files of one board. TEAR: how a
+Runs on MicroPython: power_cuts.py FIRMWARE INTERPRETER OLD NEW TEAR SEED EVERY DOUBLE. INTERPRETER: folder of the board's twin. OLD, NEW: unsigned image files of one board. TEAR: how a
 torn page or erase looks, `half` or `noise`. EVERY: cut at each n-th operation. DOUBLE: random cuts of the recovery too.
-The last line is JSON. A brick: the loader finds no slot whose files are all those of its manifest, or the next update fails.
+An image for ROM is also copied into the ROMFS partition, whose operations are cut like the file system's. The last line is JSON. A
+brick: the loader finds no slot whose files are all those of its manifest, or a ROM copy that is not the slot's, or the next update fails.
 """
 
 # ruff: noqa: I001, PTH107 (MicroPython)
@@ -15,13 +16,18 @@ import random
 import sys
 import vfs
 
+sys.path.insert(0, sys.argv.pop(2))
+import sim_rom
+
 sys.path.insert(0, sys.argv[1])
 import loader
+import rom
 from lane.receiver import Receiver, Refused, parse
 from lane.trial import LINK_MS, STEADY_MS, Trial
 
 BLOCK = 4096
-BLOCKS = 352  # 1,408 KiB: the file system of a W5500-EVB-Pico, the smallest of the boards
+ROM_BLOCKS = 64  # 256 KiB, of the 1,408 KiB that a W5500-EVB-Pico, the smallest of the boards, has for both
+BLOCKS = 352 - ROM_BLOCKS
 CHUNK = 384  # bytes in one `update` message
 ID = "01JD9Z5T3M2K8Q4W7R6X0Y1ABC"
 TEAR, SEED, EVERY, DOUBLE = sys.argv[4], int(sys.argv[5]), int(sys.argv[6]), int(sys.argv[7])
@@ -66,6 +72,19 @@ class Flash:
                     self.data[start + i] &= buf[i] | random.getrandbits(8)
             raise OSError(5)
 
+    def rom_changes(self, at, data, is_erase):
+        if not self._is_last():
+            return
+        start, half = BLOCK * BLOCKS + at, len(data) // 2
+        self.data[start : start + half] = data[:half]
+        if TEAR == "noise":
+            for i in range(half, len(data), 7):
+                old = self.data[start + i]
+                self.data[start + i] = (
+                    old | random.getrandbits(8) if is_erase else old & (data[i] | random.getrandbits(8))
+                )
+        raise OSError(5)
+
     def ioctl(self, op, arg):
         if op == 4:
             return BLOCKS
@@ -87,6 +106,7 @@ class Flash:
 def power_on(data, die_at=0):
     """Mounts as the interpreter does at boot; raises OSError for a file system that cannot be mounted."""
     flash = Flash(data, die_at)
+    sim_rom.install(memoryview(data)[BLOCK * BLOCKS :], flash.rom_changes)
     vfs.mount(vfs.VfsLfs2(flash, progsize=256), "/flash")
     os.chdir("/flash")
     return flash
@@ -95,10 +115,11 @@ def power_on(data, die_at=0):
 def power_off():
     os.chdir("/")
     gc.collect()  # finalisers of files that the cut left open
-    try:
-        vfs.umount("/flash")
-    except OSError:
-        pass
+    for mounted in ("/flash", rom.MOUNT):
+        try:
+            vfs.umount(mounted)
+        except OSError:
+            pass
 
 
 class Image:
@@ -132,7 +153,14 @@ def receive(image, slot):
 
 def running():
     """(slot, version) that the loader starts now. Raises OSError, Refused or ValueError for a slot that is not whole."""
+    rom.mount()
     slot = loader.choose()
+    if rom.needs_copy(slot):
+        rom.copy(slot)  # and a restart
+        rom.mount()
+        slot = loader.choose()
+        if rom.needs_copy(slot):
+            raise ValueError("copied again")
     with open(slot + "/manifest") as f:
         head, files = parse(f.read())
     for path, size, sha256 in files:
@@ -140,7 +168,18 @@ def running():
             content = f.read()
         if len(content) != size or hashlib.sha256(content).digest().hex() != sha256:
             raise ValueError(slot + "/" + path)
+    if rom.has_image(slot):
+        check_copy(slot, files)
     return slot, head["version"]
+
+
+def check_copy(slot, files):
+    memory, at = sys.modules["vfs"].rom_ioctl(2, 0), 0
+    for path, size, _sha in files:
+        with open(slot + "/" + path, "rb") as f:
+            if f.read() != bytes(memory[at : at + size]):
+                raise ValueError("the copy is not " + slot + "/" + path)
+        at += size
 
 
 def told(slot, steps):
@@ -194,13 +233,14 @@ def hanging_update(new):
 
 
 def prepare(old):
-    data = bytearray(b"\xff" * (BLOCK * BLOCKS))
+    data = bytearray(b"\xff" * (BLOCK * (BLOCKS + ROM_BLOCKS)))
     vfs.VfsLfs2.mkfs(Flash(data), progsize=256)
     power_on(data)
     with open("slot", "w") as f:
         f.write("a")
     receive(old, "a")
     os.remove("trial")
+    running()
     with open("config.json", "w") as f:
         f.write("{}")
     power_off()

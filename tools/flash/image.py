@@ -1,7 +1,7 @@
 """A firmware image of one board: built from firmware/, deterministic to the byte; signed; read back and checked.
 
 File: one line, `unsigned` or `signature HEX` (Ed25519 over SIGNED + SHA-256 of the manifest), then the manifest, then the
-contents, as firmware/lane/receiver.py takes them. The same file is flashed by the installer's tool and sent as an update.
+contents, as firmware/lane/receiver.py takes them: .mpy files, or for a board with CODE "rom" the parts of one ROMFS image. The same file is flashed by the installer's tool and sent as an update.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from firmware.lane import contract
 from firmware.lane.receiver import FORMAT, MAX_MANIFEST_BYTES, Refused, parse
 from firmware.lane.version import FIRMWARE
+from tools.flash import romfs
 
 FIRMWARE_DIR = Path(__file__).parents[2] / "firmware"
-LOADER_FILES = ("boot.py", "loader.py", "main.py")
+LOADER_FILES = ("boot.py", "loader.py", "main.py", "rom.py")
 SIGNED = b"lvzha-image-v1\n"  # as firmware/lane/update.py has it; a test keeps them equal
 MPY_VERSION = 6
 OPTIMISATION = "-O2"  # without assertions, with line numbers
@@ -83,11 +84,28 @@ def build(board: str, version: str = FIRMWARE, firmware: Path = FIRMWARE_DIR) ->
     ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         files = tuple(pool.map(lambda s: (s[0].removesuffix(".py") + ".mpy", _compile(*s)), sources))
+    if must_be_rom(board, firmware):
+        files = tuple(romfs.parts(romfs.pack(files)))
     manifest = manifest_of(version, board, files)
     if len(manifest) > MAX_MANIFEST_BYTES:
         raise ImageError(f"manifest of {len(manifest)} bytes; a lane takes at most {MAX_MANIFEST_BYTES}")
     parse(manifest.decode())
     return Image(manifest, files)
+
+
+def must_be_rom(board: str, firmware: Path = FIRMWARE_DIR) -> bool:
+    """True for a board whose heap cannot hold the code: CODE = "rom" in its file."""
+    tree = ast.parse((firmware / "boards" / f"{board}.py").read_text("utf-8"))
+    found = [
+        n.value for n in tree.body if isinstance(n, ast.Assign) and [ast.unparse(t) for t in n.targets] == ["CODE"]
+    ]
+    return bool(found) and ast.literal_eval(found[0]) == "rom"
+
+
+def modules(image: Image) -> list[tuple[str, bytes]]:
+    """(path, content) of every .mpy file, also of those inside a ROMFS image."""
+    rom = romfs.whole(image.files)
+    return list(image.files) if rom is None else romfs.unpack(rom)
 
 
 def manifest_of(version: str, board: str, files: Sequence[tuple[str, bytes]]) -> bytes:
@@ -201,7 +219,7 @@ def bill_of_materials(image: Image) -> dict:
         },
         "components": [
             {"type": "file", "name": path, "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(content).hexdigest()}]}
-            for path, content in image.files
+            for path, content in modules(image)
         ] + [{"type": "platform", "name": "micropython", "version": f">=1.29, bytecode mpy v{head['mpy']}", "scope": "required"}],
     }  # fmt: skip
 

@@ -18,8 +18,8 @@ from tools.flash.port import Port
 HARMLESS = ("alarm_light", "fault_light", "siren")
 PULSE_MS = 400
 _CODE = """
-import sys, time
-sys.path.insert(0, "a")
+import machine, rom, sys, time
+sys.path.insert(0, rom.MOUNT if rom.has_image("a") else "a")
 from lane import config
 from lane.contract import ROLES, OUTPUTS
 s = config.load("config.json")

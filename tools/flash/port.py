@@ -22,12 +22,12 @@ BAUD = 115200
 RESET_S = 15.0  # until the prompt is back after a reset
 USB_VENDORS = {0x2E8A: "Raspberry Pi", 0x303A: "Espressif", 0x1A86: "QinHeng CH340", 0x10C4: "Silicon Labs CP210x"}
 _WHAT = """
-import sys, os
 try:
     import machine
     uid = machine.unique_id() if hasattr(machine, "unique_id") else b""
 except ImportError:
     uid = b""
+import sys
 impl = sys.implementation
 print(repr((impl.name, tuple(impl.version)[:3], getattr(impl, "_machine", "?"), getattr(impl, "_mpy", 0) & 255, uid.hex())))
 """
@@ -47,6 +47,21 @@ for p in {paths!r}:
         print(h.digest().hex(), p)
     except OSError:
         print("", p)
+"""
+_ROM_BYTES = """
+import machine, vfs
+n = 0
+if hasattr(vfs, "rom_ioctl") and vfs.rom_ioctl(1) > 0:
+    s = vfs.rom_ioctl(2, 0)
+    n = s.ioctl(4, 0) * s.ioctl(5, 0) if hasattr(s, "ioctl") else len(s)
+print(n)
+"""
+_COPY_TO_ROM = """
+import machine, rom, vfs, hashlib
+if rom.needs_copy({slot!r}):
+    rom.copy({slot!r})
+rom.mount()
+print(hashlib.sha256(memoryview(vfs.rom_ioctl(2, 0))[:{size}]).digest().hex())
 """
 _SERVICE = "open('service', 'w').close()\nimport machine\nmachine.reset()\n"
 
@@ -168,6 +183,14 @@ class Port:
         """Of each file as the controller reads it back, hex; empty where it is not there."""
         told = self.run(_HASHES.format(paths=list(paths)), timeout_s=120.0)
         return {path: word for line in told.splitlines() for word, _, path in (line.partition(" "),)}
+
+    def rom_bytes(self) -> int:
+        """Size of the ROMFS partition; 0 where this MicroPython has none."""
+        return int(self.run(_ROM_BYTES))
+
+    def copy_to_rom(self, slot: str, size: int) -> str:
+        """The slot's image is in the ROMFS partition and mounted; SHA-256, hex, of its first `size` bytes there."""
+        return self.run(_COPY_TO_ROM.format(slot=slot, size=size), timeout_s=60.0).strip()
 
     def wipe(self, folder: str) -> None:
         """Nothing is left below the folder."""

@@ -17,11 +17,12 @@ from gateway.adapters.broker.pki import SiteKeys, ensure_site_keys, reissue
 from gateway.adapters.store.commissioning import CommissioningFiles
 from gateway.domain import commissioning
 from gateway.domain.records import CHINA
-from tools.flash import image
+from tools.flash import image, romfs
 from tools.flash.image import Image
 from tools.flash.port import Port, PortError
 
-LEFT_OVER = ("trial", "trial.new", "slot", "slot.new", "update.manifest", "update.manifest.new", "config.json")
+LEFT_OVER = ("trial", "trial.new", "slot", "slot.new", "update.manifest", "update.manifest.new", "config.json",
+             "rom.copy", "rom.copy.new")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,9 @@ def write(port: Port, files: dict[str, bytes], on_progress: Callable[[int, int],
         done += len(data)
         on_progress(done, total)
     _compare(port, files)
+    rom = romfs.whole([(path.removeprefix("a/"), data) for path, data in files.items()])
+    if rom is not None and port.copy_to_rom("a", len(rom)) != hashlib.sha256(rom).hexdigest():
+        raise PortError(f"{port.device}: ROMFS: 回读不一致 what was read back is not what was written; flash again")
     port.write("slot", b"a")
     _compare(port, {"slot": b"a"})
 

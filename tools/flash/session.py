@@ -12,7 +12,7 @@ from gateway.adapters.broker.pki import KeyFileError
 from gateway.adapters.store.commissioning import CommissioningFiles
 from gateway.config import ConfigRefused, Settings, load
 from gateway.domain.records import CHINA
-from tools.flash import answers, identity, image, interpreter, io_test, label, port, provision, sheet
+from tools.flash import answers, identity, image, interpreter, io_test, label, port, provision, romfs, sheet
 from tools.flash.image import Image, ImageError
 from tools.flash.port import Port
 
@@ -49,6 +49,7 @@ def flash(wishes: Wishes, question: answers.Ask, tell: Tell) -> provision.Record
         tell(f"控制器 controller: {board}（{found.machine}，ID {found.board_id or '?'}）")
         lane = _choose_lane(wishes.lane, settings, question)
         content, update_key = _image(wishes, board, data_dir)
+        _check_rom(line, board, content)
         document = _settings(wishes, settings, lane, board, question, tell)
         document = provision.with_commissioning(data_dir, document, found.board_id)
         try:
@@ -136,6 +137,17 @@ def _image(wishes: Wishes, board: str, data_dir: Path) -> tuple[Image, bytes]:
             f"Refused: {wishes.image.name} is for {', '.join(content.head['boards'])}, this is a {board}"
         )
     return content, public
+
+
+def _check_rom(line: Port, board: str, content: Image) -> None:
+    """Where the code must lie in ROM, the interpreter needs a ROMFS partition that holds it."""
+    rom = romfs.whole(content.files)
+    if rom is not None and (found := line.rom_bytes()) < len(rom):
+        raise ImageError(
+            f"拒绝：{board} 的程序须放在 ROMFS 分区（需要 {len(rom)} 字节，现有 {found}）；写入带 ROMFS 的 MicroPython（--interpreter）\n"
+            f"Refused: the code of a {board} must lie in a ROMFS partition of {len(rom)} bytes, this MicroPython has {found}; "
+            "write one that was built with ROMFS (--interpreter); see hardware/"
+        )
 
 
 def _settings(

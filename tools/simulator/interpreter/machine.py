@@ -28,6 +28,10 @@ else:
 
     _facts = _wiring.facts
     sim_chips.power_up()
+    if "romfs" in _facts:
+        import sim_rom
+
+        sim_rom.install_file(".romfs", _facts["romfs"])
 
 
 class _Implementation:

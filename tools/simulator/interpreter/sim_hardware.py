@@ -29,6 +29,7 @@ BOARDS = {
     "kc868_a16": {
         "machine": "Generic ESP32 module with ESP32",
         "port": "esp32",
+        "romfs": 256 * 1024,
         "pins": 40,
         "inputs_only": 34,
         "i2c": (4, 5),
@@ -63,6 +64,7 @@ BOARDS = {
     "w5500_evb_pico": {
         "machine": "W5500-EVB-Pico with RP2040",
         "port": "rp2",
+        "romfs": 256 * 1024,
         "pins": 30,
         "inputs_only": 99,
         "i2c": None,
