@@ -51,6 +51,8 @@ class Update:
                 self._answer(update_id, "refused", 0, message["version"], "busy")
             else:
                 self._wanted = message
+        elif step == "abort" and (self._wanted is None or self._wanted["id"] != update_id):
+            self._answer(update_id, "refused", 0, None, "unknown")  # nothing of that name is here
 
     def _take_mine(self, step, message):
         if step == "abort":

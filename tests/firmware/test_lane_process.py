@@ -291,13 +291,13 @@ def test_every_question_of_a_technician_is_answered(site):
     for question in contract.QUESTIONS:
         ask = {"id": gateway.new_id(), "question": question, "args": {}}
         gateway.publish("diagnostics/request", contract.encode("diagnostics/request", ask))
-        reply = until(lambda a=ask: next((r for r in gateway.replies if r["id"] == a["id"]), None), 8, question)
+        reply = until(lambda a=ask: next((r for r in gateway.replies if r["id"] == a["id"]), None), 20, question)
         assert reply["reason"] == ("arguments" if question in ("self_test", "drive") else None), reply
         assert reply["answer"] or question in ("faults", "check_settings")
     update = {"id": gateway.new_id(), "step": "abort"}
     gateway.publish("update", contract.encode("update", update))
-    status = until(lambda: next((r for r in gateway.replies if r["id"] == update["id"]), None), 8, "update")
-    assert (status["state"], status["reason"]) == ("refused", "unsupported")
+    status = until(lambda: next((r for r in gateway.replies if r["id"] == update["id"]), None), 20, "update")
+    assert (status["state"], status["reason"]) == ("refused", "unknown"), "there is no update of that name"
 
 
 def test_bad_settings_are_refused_naming_key_value_and_allowed(site):

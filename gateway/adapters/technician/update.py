@@ -34,6 +34,7 @@ REASONS = {
     "hash": ("数据损坏", "the data was damaged on its way; send it again"),
     "manifest": ("清单不符", "the manifest is not the one that was announced"),
     "size": ("大小不符", "the image's size is not the announced one"),
+    "unknown": ("没有这次更新", "the lane knows no such update"),
     "busy": ("正在进行另一次更新", "another update is under way"),
     "aborted": ("已中止", "aborted"),
     "silent": ("发送方无声", "the sender fell silent"),
