@@ -6,49 +6,51 @@ from firmware.lane.config import KEYS
 from tools.hardware.sheet import BLUE, GREY, RED, Sheet
 
 RUN_LIMIT_SPARE_MS = 500  # of the run-limit relay above travel_limit_ms [project choice]
+PRESS_SPARE_MS = 200  # of K2's interval above the longest press [project choice]
+
+
+def press_limit_ms() -> int:
+    """Longest press that K2's interval relay lets through: the longest `pulse_ms` and a little."""
+    return KEYS["pulse_ms"][3] + PRESS_SPARE_MS
 
 
 def contact() -> Sheet:
     """Drive kind `contact`: momentary dry contacts to the barrier's own board."""
-    sheet = Sheet("道闸接线：干接点（drive = contact，推荐）", "Barrier: dry contacts (recommended)", 21, 14.2)
-    sheet.box(15.2, 0.6, 5.4, 12.6, color=RED, lw=2)
-    sheet.both(17.9, 12.6, "道闸驱动器（自带力限）", "barrier drive (its own force limit)", 8, "center", RED)
-    sheet.text(
-        0,
-        13.5,
-        "COM：驱动器公共端，不与控制器 0 V 相连 the drive's common, never joined to the controller's 0 V",
-        7.5,
-        color=GREY,
-    )
-    com, y = 0.6, 11.4
-    for name, low in (
-        ("OPEN 升", 9.4),
-        ("CLOSE 降", 7.6),
-        ("STOP 停（常闭 NC）", 6.2),
-        ("安全触边 EDGE", 4.8),
-        ("地感 LOOP", 3.4),
-        ("开到位 / 关到位", 1.4),
-    ):
+    sheet = Sheet("道闸接线：干接点（drive = contact，推荐）", "Barrier: dry contacts (recommended)", 21, 16.0)
+    sheet.box(15.2, 1.6, 5.4, 13.4, color=RED, lw=2)
+    sheet.both(17.9, 14.5, "道闸驱动器（自带力限）", "barrier drive (its own force limit)", 8, "center", RED)
+    common = "COM：驱动器公共端，不与控制器 0 V 相连 the drive's common, never joined to the controller's 0 V"
+    sheet.text(0, 15.2, common, 7.5, color=GREY)
+    com, joined = 0.6, 12.4
+    rows = {
+        "OPEN 升": 11.2,
+        "CLOSE 降": 9.5,
+        "STOP 停（常闭 NC）": 8.0,
+        "安全触边 EDGE": 5.4,
+        "地感 LOOP": 3.9,
+        "开到位 / 关到位": 2.3,
+    }
+    for name, low in rows.items():
         sheet.box(15.2, low - 0.35, 3.4, 0.7, name, size=7.5)
-    sheet.wire((com, y), (com, 3.4), lw=1.6)
-    for at, is_nc, name in (
-        (11.4, False, "K1：控制器升 controller opens"), (10.4, False, "S1 触点 2：升按钮 raise button, contact 2"),
-        (9.4, False, "KF 触点 2：消防 fire, contact 2"),
-    ):  # fmt: skip
-        sheet.contact(com, 12.4, at, is_nc, name)
-    sheet.wire((12.4, 11.4), (12.4, 9.4))
-    sheet.wire((12.4, 9.4), (15.2, 9.4))
-    for at in (10.4, 9.4):
-        sheet.dot(12.4, at)
-        sheet.dot(com, at)
-    sheet.contact(com, 6.5, 7.6, True, "K1 常闭：电气互锁 NC: interlock")
-    sheet.contact(6.5, 15.2, 7.6, False, "K2：控制器降 controller closes")
-    sheet.contact(com, 6.5, 6.2, True, "K3 常闭：控制器停 NC: controller stops")
-    sheet.contact(6.5, 15.2, 6.2, True, "S3 触点 2：停按钮 stop button, contact 2")
+    sheet.wire((com, 13.2), (com, 3.9), lw=1.6)
+    sheet.contact(com, joined, 13.2, False, "K1：控制器升 controller opens")
+    sheet.contact(com, joined, 12.2, False, "S1 触点 2：升按钮 raise button, contact 2", RED)
+    sheet.contact(com, joined, 11.2, False, "KF 触点 2：消防 fire, contact 2", RED)
+    sheet.wire((joined, 13.2), (joined, 11.2))
+    sheet.wire((joined, 11.2), (15.2, 11.2))
+    for at in (12.2, 11.2):
+        sheet.dot(joined, at)
+    sheet.contact(com, 6.5, 9.5, True, "K1 常闭：电气互锁 NC: interlock")
+    sheet.contact(6.5, 15.2, 9.5, False, f"K2 限时 {press_limit_ms() / 1000:g} s：控制器降 controller closes")
+    sheet.contact(com, 6.5, 8.0, True, "K3 常闭：控制器停 NC: controller stops")
+    sheet.contact(6.5, 15.2, 8.0, True, "S3 触点 2：停按钮 stop button, contact 2", RED)
+    sheet.contact(com, 6.5, 6.9, False, "KF 触点 3：消防越过 K3 fire, past K3", RED)
+    sheet.wire((6.5, 6.9), (6.5, 8.0))
+    sheet.dot(6.5, 8.0)
     sheet.contact(
         com,
         15.2,
-        4.8,
+        5.4,
         True,
         "触边评估继电器输出 2（不经控制器） edge relay, output 2 (not through the controller)",
         RED,
@@ -56,24 +58,24 @@ def contact() -> Sheet:
     sheet.contact(
         com,
         15.2,
-        3.4,
+        3.9,
         False,
         "地感检测器 2 继电器 B，按驱动器极性 loop detector 2, relay B, polarity as the drive asks",
+        RED,
     )
-    for at in (7.6, 6.2, 4.8):
+    for at in (12.2, 11.2, 9.5, 8.0, 6.9, 5.4):
         sheet.dot(com, at)
-    sheet.wire((15.2, 1.4), (11.6, 1.4), color=BLUE, arrow=True)
-    sheet.both(
-        0.6,
-        1.4,
+    sheet.wire((15.2, 2.3), (11.6, 2.3), color=BLUE, arrow=True)
+    limits = (
         "两个限位触点回控制器 limit_open、limit_closed（见输入图）",
         "both limit contacts back to the controller (see inputs)",
-        7.5,
-        color=BLUE,
     )
+    sheet.both(0.6, 2.3, *limits, size=7.5, color=BLUE)
+    sheet.both(0.6, 1.35, "K2 是脉冲限时继电器：输出或 I2C 总线卡住，也只按一次 CLOSE。K1 卡住只会开着；K3 卡住由 KF 触点 3 越过。",
+               "K2 is an interval relay: a stuck output or bus presses CLOSE once only. K1 stuck stays open; K3 stuck is passed by KF's contact 3.", 7.5, color=RED)  # fmt: skip
     pulse = KEYS["pulse_ms"][1]
-    sheet.both(0.6, 0.4, f"K1–K3 点动 {pulse} ms；关闭驱动器的自动落杆和“车过自动落闸”。驱动器公共端带电，用橙色线。",
-               f"K1 to K3 press for {pulse} ms; switch the drive's own auto-lower off. Wires of the drive's common stay live: orange.", 7.5, color=GREY)  # fmt: skip
+    sheet.both(0.6, 0.45, f"K1–K3 点动 {pulse} ms；关闭驱动器的自动落杆和“车过自动落闸”。驱动器公共端带电，用橙色线。红：不经控制器。",
+               f"K1 to K3 press for {pulse} ms; switch the drive's own auto-lower off. Wires of the drive's common stay live: orange. Red: not through the controller.", 7.5, color=GREY)  # fmt: skip
     return sheet
 
 
@@ -93,7 +95,7 @@ def direct() -> Sheet:
     sheet.contact(3.4, 8.4, 12.6, False, "K1 升 open")
     sheet.wire((3.4, 12.6), (3.4, 11.5))
     sheet.contact(3.4, 8.4, 11.5, False, "S1-2 升按钮 raise")
-    sheet.contact(plus, 8.4, 10.4, False, "KF-2 消防，越过停按钮 fire, past the stop button")
+    sheet.contact(plus, 8.4, 10.4, False, "KF-2 消防，越过停按钮 fire, past stop")
     sheet.wire((8.4, 12.6), (8.4, 10.4))
     sheet.dot(3.4, 12.6)
     sheet.dot(8.4, 12.6)
@@ -178,7 +180,7 @@ def safety() -> Sheet:
     )):  # fmt: skip
         sheet.both(13.9, 2.5 - 0.75 * n, *line, size=7.5)
     devices = (
-        ("触边评估继电器，双输出", "edge relay, two outputs", 1), ("消防继电器 KF，双触点", "fire relay KF, two contacts", 1),
+        ("触边评估继电器，双输出", "edge relay, two outputs", 1), ("消防继电器 KF，三触点", "fire relay KF, three contacts", 1),
         ("升按钮 S1，双触点", "raise button S1, two contacts", 1), ("停按钮 S3，双触点", "stop button S3, two contacts", 1),
         ("地感检测器 2，继电器 A、B", "loop detector 2, relays A, B", 1), ("红外、雷达、光幕", "beam, radar, curtain", 0),
     )  # fmt: skip

@@ -177,7 +177,7 @@ def cabinet(name: str) -> Sheet:
     """Mounting plate to scale, 1 unit = 50 mm; a row that is too long is refused."""
     table = data.board(name)
     wide, high = CABINET_MM[0] / 50, CABINET_MM[1] / 50
-    sheet = Sheet(f"控制箱布置 {table.TITLE}", "Cabinet layout, 1:1 in proportion", wide + 10, high + 0.4)
+    sheet = Sheet(f"控制箱布置 {table.TITLE}", "Cabinet layout, to scale", wide + 10, high + 0.4)
     sheet.box(0, 0, wide, high, lw=2)
     for rail, title in RAILS.items():
         y = high - 3.6 * rail + 0.6
