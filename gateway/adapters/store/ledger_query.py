@@ -8,6 +8,7 @@ combination, its exact total and its page cost the same, on the first page as on
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ from gateway.domain.records import CHINA
 from gateway.services.ledger_query import ANY, TIME_GROUPS, WAYS, LedgerFilter, QueryRefused
 
 HOUR_MS = 3_600_000
+COUNTABLE = 4_000_000  # combinations that may be counted in an array of their own
 
 
 class Slice:
@@ -142,7 +144,12 @@ class SqliteLedgerQueries:
                 key = key * size + codes
                 names.append(named)
                 sizes.append(size)
-            values, numbers = np.unique(key, return_counts=True)
+            if math.prod(sizes) <= COUNTABLE:
+                numbers = np.bincount(key)
+                values = np.flatnonzero(numbers)
+                numbers = numbers[values]
+            else:
+                values, numbers = np.unique(key, return_counts=True)
             return {_parts(int(v), sizes, names): int(n) for v, n in zip(values, numbers, strict=True)}
 
     def upload_states(self, pass_ids: Sequence[str]) -> dict[str, str]:
