@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 import numpy as np
@@ -27,6 +28,7 @@ from gateway.domain.passing import Pass, from_doc
 from gateway.domain.records import CHINA
 from gateway.services.ledger_query import ANY, TIME_GROUPS, WAYS, LedgerFilter, QueryRefused
 
+T = TypeVar("T")
 HOUR_MS = 3_600_000
 COUNTABLE = 4_000_000  # combinations that may be counted in an array of their own
 
@@ -104,6 +106,10 @@ class LedgerReader:
                 yield self._conn
             finally:
                 self._conn.execute("commit")
+
+    def read(self, action: Callable[[sqlite3.Connection], T]) -> T:
+        with self.moment() as conn:
+            return action(conn)
 
     def close(self) -> None:
         self._conn.close()
