@@ -110,6 +110,7 @@ class Supervised:
         return self._process.pid if self._process and self._process.returncode is None else None
 
     def start(self) -> None:
+        self._is_stopping = False
         self._task = asyncio.create_task(self._keep_alive(), name=f"keep {self.program.name}")
 
     async def _keep_alive(self) -> None:
@@ -151,6 +152,17 @@ class Supervised:
         if self.pid is None:
             raise ProcessLookupError(f"{self.program.name} is not running")
         os.kill(self.pid, number)
+
+    async def hold_down(self) -> None:
+        """SIGKILL to the whole group, and no next life until `start`."""
+        self._is_stopping = True
+        process = self._process
+        if process and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await _gone(process.pid)
+        if self._task:
+            await self._task
 
     async def stop(self) -> None:
         """SIGTERM, then SIGKILL to the whole group; returns when nothing of it is left."""
