@@ -76,6 +76,8 @@ class Pass:
     record_no: str = ""
     vehicle: dict[str, Any] = field(default_factory=dict)  # the register's row as it was at the verdict
     visit_id: str = ""
+    source: str = "auto"  # auto; manual | paper: a person typed the whole passage, no sensor saw it
+    paper_no: str = ""  # number of the paper form's row
     notes: tuple[str, ...] = ()
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from gateway.domain import records
+from gateway.domain.goods import Goods
 from gateway.domain.passing import Answer, Pass
 from gateway.domain.policy import ALLOW, DENY
 from gateway.domain.vehicles import Vehicle
@@ -61,8 +62,9 @@ def closing_entry(p: Pass, at_ms: int) -> NewEntry:
     return NewEntry("closed", p.lane, p.pass_id, at_ms, body)
 
 
-def record_of(p: Pass, place: Place, photo_paths: dict[str, str]) -> dict[str, Any]:
-    return passage_record(p, place, head_photo=photo_paths.get("head", ""), body_photo=photo_paths.get("body", ""))
+def record_of(p: Pass, place: Place, photo_paths: dict[str, str], goods: Goods | None = None) -> dict[str, Any]:
+    head, body = photo_paths.get("head", ""), photo_paths.get("body", "")
+    return passage_record(p, place, head_photo=head, body_photo=body, goods=goods)
 
 
 def overlay_lines(plate: str, at_ms: int, place: Place) -> list[str]:

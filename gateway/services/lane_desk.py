@@ -15,12 +15,14 @@ import structlog
 from firmware.lane import contract
 from gateway.domain import passing
 from gateway.domain.passing import Answered, Identity, Judged, LaneEvent, LostByLane, Pass, Relinked
+from gateway.domain.policy import Facts, Verdict
 from gateway.services import answering, judging
 from gateway.services import capture as capturing
 from gateway.services.capture import Capture, VehicleCapture
 from gateway.services.changes import Changes
 from gateway.services.conditions import Conditions
 from gateway.services.desk_port import AnswerRefused
+from gateway.services.goods_desk import Carried, GoodsDesk
 from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
 from gateway.services.lane_orders import LaneOrders
 from gateway.services.lane_view import LaneNow
@@ -41,6 +43,7 @@ from gateway.services.ports import (
     NewUpload,
     Photographs,
 )
+from gateway.services.use_records import uses_of_pass
 from gateway.services.walk import reach
 
 log = structlog.get_logger()
@@ -59,9 +62,10 @@ class LaneDesk:
 
     def __init__(self, place: Place, *, ledger: Ledger, link: LaneLink, now: LaneNow,
                  capture: VehicleCapture, photographs: Photographs, book: PolicyBook, clock: Clock, changes: Changes,
-                 conditions: Conditions, wake_relay: Callable[[], None], lists: OfflineLists) -> None:  # fmt: skip
+                 conditions: Conditions, wake_relay: Callable[[], None], lists: OfflineLists,
+                 goods: GoodsDesk | None = None) -> None:  # fmt: skip
         self.place, self.now = place, now
-        self._lists = lists
+        self._lists, self._goods = lists, goods
         self._alone: dict[str, dict[str, Any]] = {}  # pass -> what the lane decided by itself
         self._ledger, self._link = ledger, link
         self._capture, self._photographs, self._book, self._clock = capture, photographs, book, clock
@@ -207,8 +211,7 @@ class LaneDesk:
         is_old = now_ms - p.arrived_at_ms > capturing.RING_MS
         if pass_id in self._alone and (is_old or not identity.plate_no):  # the cameras show another vehicle, or none
             identity = self._lists.identity_from(self._alone[pass_id]) or Identity()
-        facts = self._book.facts(identity, self.place.direction, now_ms)
-        verdict = self._book.judge(facts)
+        verdict, facts = self._judge(identity, now_ms)
         photos = await self._write_photographs(p, capture)
         reach("photo.written", pass_id)
         async with self._lock, self._ledger.turn:
@@ -235,6 +238,19 @@ class LaneDesk:
         await self._carry_out(p, actions)
         if not p.is_open:
             self._closed(p)
+
+    def _judge(self, identity: Identity, now_ms: int) -> tuple[Verdict, Facts]:
+        """The policy's verdict, with what is known of the goods; an incomplete exit may wait for a person."""
+        direction = self.place.direction
+        carried = (
+            self._goods.goods_at(identity.plate_no, identity.plate_colour, direction, now_ms)
+            if self._goods
+            else Carried()
+        )
+        name = carried.goods.goods_name if carried.goods else ""
+        facts = self._book.facts(identity, direction, now_ms, goods=name)
+        verdict = self._book.judge(facts)
+        return (self._goods.judged(verdict, identity, direction, now_ms) if self._goods else verdict), facts
 
     async def _until_clock_is_plausible(self) -> None:
         """A record number carries the time and is kept for life: none is minted from a clock that was never set."""
@@ -399,6 +415,7 @@ class LaneDesk:
     def _closing(self, p: Pass, at_ms: int, change: Change, photos: dict[str, str] | None = None) -> Pass:
         """Add the closing entry, the visit and the upload that is now free to go to the change."""
         p = settle(p, self._ledger, change, at_ms)
+        change.sides += uses_of_pass(p, self._ledger)
         change.entries.append(judging.closing_entry(p, at_ms))
         change.uploads.append(self._upload(p, is_waiting=False, photos=photos))
         return p
@@ -408,7 +425,10 @@ class LaneDesk:
             kind: row.path for kind, photo_id in (("head", p.head_photo), ("body", p.body_photo))
             if photo_id and (row := self._ledger.photo_row(photo_id))
         }  # fmt: skip
-        return NewUpload("inOutRecord", p.record_no, p.pass_id, judging.record_of(p, self.place, paths), is_waiting)
+        goods = self._goods.goods_for(p).goods if self._goods else None
+        return NewUpload(
+            "inOutRecord", p.record_no, p.pass_id, judging.record_of(p, self.place, paths, goods), is_waiting
+        )
 
     def _keep(self, p: Pass) -> None:
         if p.is_open:

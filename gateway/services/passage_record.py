@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.domain.goods import Goods
 from gateway.domain.passing import Pass
 
 UNREAD = "未识别"
@@ -35,7 +36,9 @@ class Place:
     body_camera: str
 
 
-def passage_record(p: Pass, place: Place, *, head_photo: str, body_photo: str) -> dict[str, Any]:
+def passage_record(
+    p: Pass, place: Place, *, head_photo: str, body_photo: str, goods: Goods | None = None
+) -> dict[str, Any]:
     """The record as far as it is known; what is not known is not there. Photographs as paths below the data directory."""
     identity, verdict = p.identity, p.verdict
     record: dict[str, Any] = {
@@ -58,7 +61,7 @@ def passage_record(p: Pass, place: Place, *, head_photo: str, body_photo: str) -
         "barrier_action": p.barrier_action,
         "head_photo": head_photo,
         "body_photo": body_photo,
-        "record_source": "manual" if identity and identity.is_manual else "auto",
+        "record_source": record_source(p),
     }
     if verdict:
         record |= {
@@ -66,8 +69,17 @@ def passage_record(p: Pass, place: Place, *, head_photo: str, body_photo: str) -
             "policy_version": verdict.policy_version,
             "response_level": verdict.response_level,
         }
+    if goods and goods.goods_name:
+        record["goods_name"] = goods.goods_name
+    if goods and goods.quantity_t is not None:
+        record["quantity"] = f"{goods.quantity_t:.3f}".rstrip("0").rstrip(".")
     record |= {name: p.vehicle[name] for name in _VEHICLE_FIELDS if p.vehicle.get(name)}
     return record
+
+
+def record_source(p: Pass) -> str:
+    """auto | manual | paper: of the passage, or manual where a person typed its plate."""
+    return "manual" if p.source == "auto" and p.identity and p.identity.is_manual else p.source
 
 
 def _opinion(p: Pass) -> dict[str, Any]:

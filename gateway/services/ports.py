@@ -356,6 +356,46 @@ class Ledger(Protocol):
 
     def visit(self, visit_id: str) -> VisitRow | None: ...
 
+    def rows_with_plate(self, plate_no: str) -> list[tuple[str, str]]:
+        """(register, key) of machines and in-plant vehicles in use that carry this plate or code."""
+        ...
+
+
+class Visits(Protocol):
+    """Lists of visits and passes."""
+
+    def inside(self, until_ms: int, limit: int) -> list[VisitRow]:
+        """Open visits that began before until_ms, longest first."""
+        ...
+
+    def count_inside(self, until_ms: int) -> int: ...
+
+    def unpaired(self, since_ms: int, limit: int) -> list[VisitRow]:
+        """Exits without an entry, newest first."""
+        ...
+
+    def exit_missed(self, since_ms: int, limit: int) -> list[VisitRow]: ...
+
+    def unread(self, since_ms: int, limit: int) -> list[str]:
+        """Ids of closed passes without a plate, newest first."""
+        ...
+
+    def passes_between(self, from_ms: int, to_ms: int) -> list[Pass]:
+        """Closed passes that arrived in [from_ms, to_ms), oldest first."""
+        ...
+
+
+class Sides(Protocol):
+    """Side records as their last entry says them (domain/side_records.py); Ledger.commit writes them."""
+
+    def one(self, kind: str, side_id: str) -> SideRow | None: ...
+
+    def of_pass(self, kind: str, pass_id: str) -> list[SideRow]: ...
+
+    def of_subject(self, kind: str, subject: str, from_ms: int = 0, to_ms: int = 2**62) -> list[SideRow]: ...
+
+    def between(self, kind: str, from_ms: int, to_ms: int) -> list[SideRow]: ...
+
 
 class Registers(Protocol):
     """Master data as the policy needs it."""

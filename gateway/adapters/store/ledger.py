@@ -124,6 +124,16 @@ class SqliteLedger:
     def visit(self, visit_id: str) -> VisitRow | None:
         return self._file.read(lambda c: visits.visit(c, visit_id))
 
+    def rows_with_plate(self, plate_no: str) -> list[tuple[str, str]]:
+        rows = self._file.read(
+            lambda c: c.execute(
+                "select register, row_key from register_row where register in ('machine', 'in_plant_vehicle')"
+                " and is_removed = 0 and (json_extract(vals, '$.plate_no') = ? or row_key = ?) order by 1, 2",
+                (plate_no, plate_no),
+            ).fetchall()
+        )
+        return [tuple(row) for row in rows]
+
     def _count(self, sql: str, values: tuple[Any, ...]) -> int:
         return self._file.read(lambda c: c.execute(sql, values).fetchone()[0])
 

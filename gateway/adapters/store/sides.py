@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.reading import Finding, open_readonly
+from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.domain.records import to_json
 from gateway.domain.side_records import SIDE_KINDS, SideRow
 from gateway.services.ports import NewEntry
@@ -79,3 +81,27 @@ def rebuild(conn: sqlite3.Connection) -> int:
             conn.execute("insert or replace into side_record values (?,?,?,?,?,?)", row)
             written += 1
     return written
+
+
+class SqliteSides:
+    """services.ports.Sides; file: one that can only be read will do."""
+
+    def __init__(self, file: LedgerFile | ReadOnlyLedger) -> None:
+        self._file = file
+
+    def one(self, kind: str, side_id: str) -> SideRow | None:
+        return next(iter(self._read("kind = ? and side_id = ?", kind, side_id)), None)
+
+    def of_pass(self, kind: str, pass_id: str) -> list[SideRow]:
+        return self._read("pass_id = ? and pass_id <> '' and kind = ? order by at_ms", pass_id, kind)
+
+    def of_subject(self, kind: str, subject: str, from_ms: int = 0, to_ms: int = 2**62) -> list[SideRow]:
+        return self._read(
+            "kind = ? and subject = ? and at_ms >= ? and at_ms <= ? order by at_ms", kind, subject, from_ms, to_ms
+        )
+
+    def between(self, kind: str, from_ms: int, to_ms: int) -> list[SideRow]:
+        return self._read("kind = ? and at_ms >= ? and at_ms < ? order by at_ms, side_id", kind, from_ms, to_ms)
+
+    def _read(self, where: str, *values: Any) -> list[SideRow]:
+        return self._file.read(lambda conn: read(conn, where, values))

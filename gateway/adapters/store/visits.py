@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import fields
 
+from gateway.adapters.store.connection import LedgerFile
+from gateway.adapters.store.personal import unseal
+from gateway.adapters.store.readonly import ReadOnlyLedger
+from gateway.domain.passing import Pass, from_doc
 from gateway.domain.visits import VisitRow
 
 COLUMNS = tuple(f.name for f in fields(VisitRow))
@@ -69,15 +74,44 @@ def exit_missed(conn: sqlite3.Connection, since_ms: int, limit: int) -> list[Vis
     )
 
 
-def between(conn: sqlite3.Connection, from_ms: int, to_ms: int) -> list[VisitRow]:
-    """Visits whose first pass is in [from_ms, to_ms), oldest first."""
-    return _rows(
-        conn,
-        "where visit_id in (select json_extract(doc, '$.visit_id') from pass where arrived_at_ms >= ? and arrived_at_ms < ?)"
-        " and coalesce(time_in_ms, time_out_ms) >= ? order by coalesce(time_in_ms, time_out_ms), visit_id",
-        (from_ms, to_ms, from_ms),
-    )
-
-
 def _rows(conn: sqlite3.Connection, where: str, values: tuple[object, ...]) -> list[VisitRow]:
     return [VisitRow(*row) for row in conn.execute(f"{_SELECT} {where}", values)]
+
+
+class SqliteVisits:
+    """services.ports.Visits; file: one that can only be read will do."""
+
+    def __init__(self, file: LedgerFile | ReadOnlyLedger) -> None:
+        self._file = file
+
+    def inside(self, until_ms: int, limit: int) -> list[VisitRow]:
+        return self._file.read(lambda c: inside(c, until_ms, limit))
+
+    def count_inside(self, until_ms: int) -> int:
+        return self._file.read(lambda c: count_inside(c, until_ms))
+
+    def unpaired(self, since_ms: int, limit: int) -> list[VisitRow]:
+        return self._file.read(lambda c: unpaired(c, since_ms, limit))
+
+    def exit_missed(self, since_ms: int, limit: int) -> list[VisitRow]:
+        return self._file.read(lambda c: exit_missed(c, since_ms, limit))
+
+    def unread(self, since_ms: int, limit: int) -> list[str]:
+        """Ids of closed passes without a plate, newest first."""
+        return self._file.read(
+            lambda c: [
+                row[0] for row in c.execute(
+                    "select pass_id from pass where plate_no = '' and arrived_at_ms >= ? and state = 'closed'"
+                    " order by arrived_at_ms desc limit ?", (since_ms, limit))
+            ]
+        )  # fmt: skip
+
+    def passes_between(self, from_ms: int, to_ms: int) -> list[Pass]:
+        """Closed passes that arrived in [from_ms, to_ms), oldest first."""
+        return self._file.read(
+            lambda c: [
+                from_doc(json.loads(unseal(c, row[0]))) for row in c.execute(
+                    "select doc from pass where arrived_at_ms >= ? and arrived_at_ms < ? and state = 'closed'"
+                    " order by arrived_at_ms, pass_id", (from_ms, to_ms))
+            ]
+        )  # fmt: skip

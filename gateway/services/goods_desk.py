@@ -1,0 +1,175 @@
+"""Goods and load of passes from whatever source says something; what no source says stays unknown and is listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ulid import ULID
+
+from gateway.domain.gate_rules import gate_rules
+from gateway.domain.goods import SOURCES, Goods, GoodsRefused, goods_from, to_values
+from gateway.domain.passing import Identity, Pass
+from gateway.domain.policy import ALLOW, HOLD, Verdict
+from gateway.domain.side_records import SideRow
+from gateway.domain.visits import CROSSED
+from gateway.services.ports import Change, Clock, Ledger, Queries, Sides
+
+EXIT_NEEDS = ("nothing", "goods", "weighed")
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What a pass carried. source "" and confidence 0: unknown. at_ms: of the source's record."""
+
+    goods: Goods | None = None
+    side_id: str = ""
+    confidence: float = 0.0
+
+    @property
+    def source(self) -> str:
+        return self.goods.source if self.goods else ""
+
+    @property
+    def is_known(self) -> bool:
+        return bool(self.goods and (self.goods.goods_name or self.goods.quantity_t is not None))
+
+
+@dataclass(frozen=True)
+class DayBalance:
+    """One day in tonnes, by direction. open: differences that nobody explained; each names its record or pass."""
+
+    weighed_t: dict[str, float]
+    ledger_t: dict[str, float]
+    document_t: dict[str, float]
+    open: list[dict[str, Any]]
+    explained: list[dict[str, Any]]
+
+
+class GoodsDesk:
+    def __init__(
+        self, *, ledger: Ledger, sides: Sides, queries: Queries, clock: Clock, exit_needs: str = "nothing"
+    ) -> None:
+        self._ledger, self._sides, self._queries, self._clock = ledger, sides, queries, clock
+        self.exit_needs = exit_needs
+
+    async def record(self, values: Mapping[str, Any]) -> str:
+        """Keep what a source says; the record's id. Raises GoodsRefused naming the field."""
+        goods = replace(goods_from(values), entered_at_ms=self._clock.wall_ms())
+        if goods.pass_id and self._queries.find_pass(goods.pass_id) is None:
+            raise GoodsRefused(f"pass_id {goods.pass_id!r}: 没有这次通行 there is no such pass")
+        side_id = str(ULID.from_timestamp(self._clock.wall_ms() / 1000))
+        await self._ledger.commit(Change(sides=[side_row(side_id, goods)]))
+        return side_id
+
+    async def explain(self, side_id: str, *, by: str, why: str) -> None:
+        """A person says why a record differs. Raises GoodsRefused."""
+        row = self._sides.one("goods", side_id)
+        if row is None or not by.strip() or not why.strip():
+            raise GoodsRefused(
+                f"{side_id}: 没有这条记录，或缺少姓名和原因 no such record, or name and reason are missing"
+            )
+        goods = replace(
+            goods_of(row), explained=why.strip(), explained_by=by.strip(), entered_at_ms=self._clock.wall_ms()
+        )
+        await self._ledger.commit(Change(sides=[side_row(side_id, goods)]))
+
+    def goods_for(self, p: Pass) -> Carried:
+        """The best source: one that names the pass, else of the same plate, way and time; a better kind of source first."""
+        named = [(row, goods_of(row)) for row in self._sides.of_pass("goods", p.pass_id)]
+        if named:
+            row, goods = max(named, key=lambda found: (-SOURCES.index(found[1].source), found[1].at_ms))
+            return Carried(goods, row.side_id, 1.0)
+        plate, colour = (p.identity.plate_no, p.identity.plate_colour) if p.identity else ("", "5")
+        return self.goods_at(plate, colour, p.direction, p.arrived_at_ms)
+
+    def goods_at(self, plate: str, colour: str, direction: str, at_ms: int) -> Carried:
+        if not plate:
+            return Carried()
+        rules = gate_rules()
+        near = [
+            (row, goods) for row in self._sides.of_subject("goods", f"{plate}/{colour}", at_ms - rules.join_ms, at_ms + rules.join_ms)
+            if not (goods := goods_of(row)).pass_id and goods.direction == direction
+        ]  # fmt: skip
+        if not near:
+            return Carried()
+        row, goods = min(near, key=lambda found: (SOURCES.index(found[1].source), abs(found[1].at_ms - at_ms)))
+        return Carried(goods, row.side_id, rules.confidence[goods.source])
+
+    def has_booking(self, identity: Identity, direction: str, at_ms: int) -> bool:
+        found = self.goods_at(identity.plate_no, identity.plate_colour, direction, at_ms)
+        return found.source == "reservation"
+
+    # ------------------------------------------------------------ the exit rule
+
+    def judged(self, verdict: Verdict, identity: Identity, direction: str, at_ms: int) -> Verdict:
+        """An exit whose record is not complete waits for a person, whose allow carries who and why; nothing else changes."""
+        if self.exit_needs == "nothing" or direction != "out" or verdict.verdict != ALLOW or not identity.plate_no:
+            return verdict
+        found = self.goods_at(identity.plate_no, identity.plate_colour, direction, at_ms)
+        if found.is_known and (self.exit_needs == "goods" or (found.goods and found.goods.is_weighed)):
+            return verdict
+        zh, en = ("出厂记录不完整：未过磅", "the exit's record is not complete: not weighed") if self.exit_needs == "weighed" else \
+                 ("出厂记录不完整：货物未知", "the exit's record is not complete: goods unknown")  # fmt: skip
+        return replace(
+            verdict, verdict=HOLD, rule_id=f"exit-{self.exit_needs}", reason_code="V03", reason_zh=zh, reason_en=en
+        )
+
+    # ------------------------------------------------------------ lists
+
+    def missing(self, passes: Iterable[Pass]) -> list[Pass]:
+        """Passes that crossed and whose goods no source knows."""
+        return [p for p in passes if p.end in CROSSED and not self.goods_for(p).is_known]
+
+    def differences(self, from_ms: int, to_ms: int) -> list[tuple[str, Goods]]:
+        """Records whose weight differs from their document by more than the rule, explained or not."""
+        rows = self._sides.between("goods", from_ms, to_ms)
+        return [(row.side_id, goods) for row in rows if (goods := goods_of(row)).differs]
+
+    def reconcile(self, from_ms: int, to_ms: int, passes: Iterable[Pass]) -> DayBalance:
+        """Scale records against the ledger of the same time in tonnes; passes: those of that time.
+
+        A difference is a ticket without a passage, a weighed load that the ledger does not carry, or a document that differs.
+        """
+        tickets = {
+            row.side_id: goods
+            for row in self._sides.between("goods", from_ms, to_ms)
+            if (goods := goods_of(row)).is_weighed
+        }
+        carried = {p.pass_id: (p, self.goods_for(p)) for p in passes if p.end in CROSSED}
+        used = {c.side_id for _, c in carried.values()}
+        found: list[dict[str, Any]] = []
+        for side_id, goods in tickets.items():
+            kind = "no_passage" if side_id not in used else "document_differs" if goods.differs else ""
+            if kind:
+                found.append({"kind": kind, "side_id": side_id, "plate_no": goods.plate_no, "ticket": goods.weigh_ticket_no,
+                              "tonnes": goods.net_t, "document_t": goods.document_t, "explained": goods.explained})  # fmt: skip
+        seen: dict[str, str] = {}
+        for pass_id, (_, c) in carried.items():
+            if c.side_id in tickets and (other := seen.setdefault(c.side_id, pass_id)) != pass_id:
+                found.append({"kind": "ticket_twice", "side_id": c.side_id, "passes": [other, pass_id],
+                              "tonnes": tickets[c.side_id].net_t, "explained": tickets[c.side_id].explained})  # fmt: skip
+        return DayBalance(
+            _sums((g.direction, g.net_t) for g in tickets.values()),
+            _sums((p.direction, c.goods.quantity_t) for p, c in carried.values() if c.goods),
+            _sums((g.direction, g.document_t) for g in tickets.values()),
+            [f for f in found if not f["explained"]],
+            [f for f in found if f["explained"]],
+        )
+
+
+def side_row(side_id: str, goods: Goods) -> SideRow:
+    values = {k: v for k, v in to_values(goods).items() if k not in ("at_ms", "pass_id")}
+    return SideRow("goods", side_id, f"{goods.plate_no}/{goods.plate_colour}", goods.at_ms, goods.pass_id, values)
+
+
+def goods_of(row: SideRow) -> Goods:
+    return Goods(**row.values, at_ms=row.at_ms, pass_id=row.pass_id)
+
+
+def _sums(parts: Iterable[tuple[str, float | None]]) -> dict[str, float]:
+    total = {"in": 0.0, "out": 0.0}
+    for direction, tonnes in parts:
+        total[direction] += tonnes or 0.0
+    return {k: round(v, 3) for k, v in total.items()}
