@@ -81,7 +81,7 @@ def test_a_board_page_and_its_drawings_hold_every_role_of_the_board_file(name, m
     for drawing, roles in (("inputs", table.INPUTS), ("outputs", table.OUTPUTS)):
         svg = made[f"drawings/{drawing}-{name}.svg"]
         for role, place in roles.items():
-            assert re.search(rf">{fit.split(place)[0]}<", svg), (drawing, role)
+            assert re.search(rf">{fit.split(place)[0]}(：NO)?<", svg), (drawing, role)
             assert f"{role}" in svg
 
 
@@ -116,7 +116,6 @@ def test_every_fault_code_of_the_contract_has_a_row(made):
     assert all(len(row[key]) == 2 and all(row[key]) for row in rows for key in ("seen", "means", "do"))
 
 
-@pytest.mark.requirement("X-12")
 def test_the_blank_sheet_asks_for_all_twelve_checks_and_each_reading(made):
     sheet, steps = made["commissioning.html"], data.toml("howto.toml")
     assert set(steps) == {check.id for check in commissioning.CHECKS} and len(steps) == 12

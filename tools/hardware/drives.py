@@ -86,7 +86,7 @@ def direct() -> Sheet:
     sheet.both(0, 14.7, "只用于电机单元自带力限（摩擦离合器或变频器转矩限制）的道闸；否则用 contact。接触器带辅助常闭触点和机械互锁。",
                "Only for a motor unit with a force limit of its own (slipping clutch or the inverter's torque limit); else use contact. Contactors with NC auxiliaries and mechanical interlock.", 7.5, color=RED)  # fmt: skip
     plus, zero = 0.3, 23.6
-    sheet.text(0, 13.85, "+24 V F4", 8, color=RED)
+    sheet.text(0, 13.85, "+24 V F4，K0 之前 before K0", 8, color=RED)
     sheet.text(22.9, 13.85, "0 V", 8, color=BLUE)
     sheet.wire((plus, 13.5), (plus, 5.0), color=RED, lw=1.6)
     sheet.wire((zero, 13.5), (zero, 5.0), color=BLUE, lw=1.6)

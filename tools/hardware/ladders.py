@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 from firmware.boards.drivers import fit
@@ -12,15 +13,14 @@ from tools.hardware.sheet import BLUE, GREY, RED, Sheet
 ROW = 1.15
 WIDTH = 21.0
 _HOW = {
-    False: (
-        "CH：继电器触点，COM 接 +，NO 接负载，负载另端接 0 V",
-        "CH: relay contact, COM to plus, NO to the load, its other end to 0 V",
-    ),
-    True: (
-        "Y、GP、M-DO：端子拉低，负载接在 +24 V 与端子之间",
-        "Y, GP, M-DO: the terminal sinks, the load hangs between +24 V and it",
-    ),
-}
+    False: ("CH：继电器触点，COM 接 +24 V，NO 接负载，负载另端接 0 V", "CH: relay contact, COM to +24 V, NO to the load, its other end to 0 V"),
+    True: ("Y、GP、M-DO：端子拉低，负载接在 +24 V 与端子之间", "Y, GP, M-DO: the terminal sinks, the load hangs between +24 V and it"),
+}  # fmt: skip
+_FEEDS = {"coil": "F4·K0", "lamp": "F3"}  # K0 gives the coils their supply 3 s after power-up
+_COILS = (
+    "线圈的 +24 V 来自 F4 经 K0（上电 3 s 后）；线圈用带续流二极管的插座；电机绝不直接接在控制器端子上。",
+    "The coils' plus comes from F4 over K0, 3 s after power-up; sockets with free-wheel diodes; a motor is never connected to a terminal of the controller.",
+)
 
 _COMMON = {
     "bare": ("F2 的 +24 V，光耦负端接 0 V", "+24 V of F2; the couplers' minus to 0 V"),
@@ -47,7 +47,8 @@ def inputs(name: str) -> Sheet:
     for group in groups:
         kind = _kind(table, group[0][1])
         common = _COMMON[kind] if kind in _COMMON else facts["common"]
-        sheet.both(10.6, y, f"公共端：{common[0]}", f"common: {common[1]}", 8, color=BLUE)
+        color = RED if kind == "bare" else BLUE
+        sheet.both(10.6, y, f"公共端：{common[0]}", f"common: {common[1]}", 8, color=color)
         sheet.both(
             0,
             y,
@@ -71,7 +72,7 @@ def inputs(name: str) -> Sheet:
                        f"{'closed' if is_nc else 'open'} at rest: {device['device'][1]}, {device['says'][1]}", 7.5)  # fmt: skip
             y -= ROW
         bottom = y + ROW
-        sheet.wire((10.2, top), (10.2, bottom), color=BLUE, lw=1.6)
+        sheet.wire((10.2, top), (10.2, bottom), color=color, lw=1.6)
         if kind == "bare":
             sheet.both(15.9, top + 1.2, facts["bare"][0], facts["bare"][1], 7.5, color=BLUE)
         y -= 0.2
@@ -84,40 +85,36 @@ def inputs(name: str) -> Sheet:
 
 
 def outputs(name: str) -> Sheet:
-    """Terminal and the coil or lamp that it feeds. Outputs that sink have the load at plus, relay contacts feed plus to the load."""
+    """Terminal and the coil or lamp that it feeds, with the feed at the row's end; rows of one feed share a rail."""
     table = data.board(name)
     facts = data.ROLES["boards"][name]
-    rows = list(table.OUTPUTS.items())
-    sheet = Sheet(f"输出接线 {table.TITLE}", "Outputs", WIDTH, ROW * len(rows) + 3.0)
+    rows = [(role, label, facts["sinks"] or data.way(table, label) == "rs485") for role, label in table.OUTPUTS.items()]
+    groups = [(key, list(group)) for key, group in groupby(rows, lambda r: (r[2], data.ROLES["outputs"][r[0]]["kind"]))]
+    sheet = Sheet(f"输出接线 {table.TITLE}", "Outputs", WIDTH, ROW * len(rows) + 2.4 + 0.35 * len(groups))
     y = sheet.height - 0.35
     sheet.both(0, y, facts["limit"][0], facts["limit"][1], 7.5, color=GREY)
-    hows = {facts["sinks"] or data.way(table, label) == "rs485" for label in table.OUTPUTS.values()}
-    for n, is_sink in enumerate(sorted(hows)):
+    for n, is_sink in enumerate(sorted({row[2] for row in rows})):
         sheet.both(10.5, y - 0.6 * n, *_HOW[is_sink], size=7.5, color=GREY)
-    y -= 2.0
-    sheet.text(8.8, y + 0.75, "+24 V：F4 线圈 coils，F3 声光 light and siren", 7.5, color=RED)
-    top = y
-    for role, label in rows:
-        fact = data.ROLES["outputs"][role]
-        is_sink = facts["sinks"] or data.way(table, label) == "rs485"
-        _cell(sheet, table, label, y)
-        if is_sink:
+    y -= 1.7
+    for (is_sink, kind), group in groups:
+        feed, color = (f"+24 V {_FEEDS[kind]}", RED) if is_sink else ("0 V", BLUE)
+        sheet.text(8.6, y + 0.55, feed, 7, "right", color)
+        top = y
+        for role, label, _is_sink in group:
+            fact = data.ROLES["outputs"][role]
+            lines = (
+                (label, fit.path(table, label))
+                if is_sink
+                else (f"{label}：NO", f"COM ← {_FEEDS[kind]}", fit.path(table, label))
+            )
+            sheet.box(0, y - 0.45, 3.6, 0.9, *lines, size=8 if is_sink else 7)
             sheet.wire((3.6, y), (5.0, y))
             _load(sheet, fact, y, 5.0, 8.4)
-        else:
-            _load(sheet, fact, y, 3.6, 5.6)
-            sheet.contact(5.6, 8.4, y, False)
-        sheet.both(8.8, y, f"{ZH[role]} {role}：{fact['load'][0]}", fact["load"][1], 7.5)
-        y -= ROW
-    sheet.wire((8.4, top), (8.4, y + ROW), color=RED, lw=1.6)
-    sheet.both(
-        0,
-        y + 0.35,
-        "继电器线圈用带续流二极管的插座；电机绝不直接接在控制器端子上。",
-        "Coils sit in sockets with free-wheel diodes; a motor is never connected to a terminal of the controller.",
-        7.5,
-        color=RED,
-    )
+            sheet.both(8.8, y, f"{ZH[role]} {role}：{fact['load'][0]}", fact["load"][1], 7.5)
+            y -= ROW
+        sheet.wire((8.4, top + 0.25), (8.4, y + ROW), color=color, lw=1.6)
+        y -= 0.35
+    sheet.both(0, y + 0.5, *_COILS, size=7.5, color=RED)
     return sheet
 
 

@@ -64,7 +64,7 @@ def power() -> Sheet:
     sheet.text(21.2, 4.45, "+24 V", 7.5, color=RED)
     fuses = (
         ("F1 2 A", "控制器、模块", "board, module"), ("F2 2 A", "传感器、检测器", "sensors, detectors"), ("F3 2 A", "警示灯、警号", "light, siren"),
-        ("F4 1 A", "继电器线圈", "relay coils"), ("F5 1 A", "交换机", "switch"),
+        ("F4 1 A", "K0 延时 3 s → 线圈", "K0, 3 s → relay coils"), ("F5 1 A", "交换机", "switch"),
     )  # fmt: skip
     for n, (fuse, zh, en) in enumerate(fuses):
         x = 2.0 + 4.4 * n

@@ -167,6 +167,7 @@ def supply() -> str:
         "* 浪涌保护器在漏电断路器之前，引线总长 ≤ 0.5 m，直接接 PE 排 [assumed, usual practice]。建筑物有避雷针时用 T1+T2。 The surge protector stands before the RCBO, leads ≤ 0.5 m together, straight to the PE bar; T1+T2 where the building has lightning rods.\n"
         "* 出箱超过 10 m 的每对信号线一个信号浪涌保护器 [assumed]；网关方向用光纤。 One signal protector per pair that leaves the cabinet for more than 10 m; fibre towards the gateway.\n"
         "* 接地：控制箱、道闸外壳、立杆、屏蔽层接同一 PE 排，联合接地 ≤ 4 Ω 或按现场规定 [assumed]；0 V 只在一点接 PE；驱动器公共端不接控制器 0 V。 One PE bar for cabinet, barrier case, posts and screens, joint earth ≤ 4 Ω or the site's rule; 0 V meets PE at one point; the drive's common never meets the controller's 0 V.\n"
+        "* 继电器线圈的 + 经 K0，上电 3 s 后才有：控制器启动时输出的任何跳动都到不了继电器。 The coils' plus comes over K0, 3 s after the supply: whatever an output does while the board starts reaches no relay.\n"
         "* 立杆在接闪保护范围内 [assumed]；雷雨后先看保护器指示窗。 Posts stand under the protection of a rod; after a storm look at the protectors' windows first.\n"
         "* `power_fail` 来自 K9（或 UPS 的市电触点）：市电一断，固件把循环计数写入闪存。 K9 or the UPS's own contact tells `power_fail`: the firmware then saves the cycle count.\n\n"
         f"## UPS 计算 Worked UPS\n\n要求 ≥ {ups['least_minutes']} min；按 {ups['minutes']} min 选 [project choice]。每项功率 [assumed]，装好后实测电流重算。\n"
