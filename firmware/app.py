@@ -10,7 +10,7 @@ import sys
 import time
 
 from boards.drivers.fit import Misfit
-from lane import config
+from lane import borrow
 from lane.clock import Clock
 from lane.contract import ROLES, ContractError
 from lane.health import Health
@@ -47,8 +47,9 @@ class Loop:
         board = self._parts.board
         try:
             while True:
+                began_us = time.ticks_us()
                 self.step()
-                await asyncio.sleep_ms(STEP_MS)
+                await asyncio.sleep_ms(self.rest_ms(time.ticks_diff(time.ticks_us(), began_us)))
         finally:
             for role in OUTPUTS:
                 board.write(role, 0)
@@ -68,6 +69,14 @@ class Loop:
         if not self._is_moving:
             parts.store(1)
         self._feed(now, gap)
+
+    def rest_ms(self, took_us):
+        """How long to wait after a turn that took so long. In motion only the rest of the period, and not at all where this board
+        cannot wait for so little; the other tasks have their turn all the same."""
+        if not self._is_moving:
+            return STEP_MS
+        rest = STEP_MS - (took_us + 999) // 1000
+        return 0 if rest < self._parts.board.WAIT_MS else rest
 
     def _write(self):
         """What goes off before what goes on: OPEN and CLOSE are never on together, not even while they are written."""
@@ -120,11 +129,12 @@ async def tend(parts, health, place):
 
 
 async def show(parts, health, place):
-    """The sign: a task of its own, also while the arm moves, so that its text comes with the verdict."""
+    """The sign: a task of its own, also while the arm rises, so that its text comes with the verdict; a closing arm comes first."""
     while True:
         now = parts.clock.now()
         health.beat(place, now)
-        parts.sign.step(now, parts.is_silent(now))
+        if parts.safety.barrier.state != "closing":
+            parts.sign.step(now, parts.is_silent(now))
         await asyncio.sleep_ms(SIGN_MS)
 
 
@@ -159,7 +169,7 @@ def settle(parts):
 
 def build():
     """All parts from config.json in the working folder. Raises ContractError naming key, value and what is allowed."""
-    settings = config.load("config.json")
+    settings = borrow.call("config", "load", "config.json")
     files = {name: read_file(settings[name]) for name in ("ca", "cert", "key")}
     try:
         module = __import__("boards." + settings["board"], None, None, ("Board",))

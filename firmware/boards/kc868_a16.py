@@ -106,6 +106,7 @@ LAN = {
 }
 
 DRIVES = ("direct", "contact")
+WAIT_MS = 10  # FreeRTOS tick of 100 Hz: a shorter wait may last this long [assumed; measure on a bench]
 WATCHDOG_MAX_MS = 60000
 # Free for Python and TLS with Ethernet up: 244 kB in all (micropython#8940) less the Ethernet driver and lwIP. [assumed; measure on a bench]
 HEAP_BYTES = 190 * 1024

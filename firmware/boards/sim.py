@@ -23,6 +23,7 @@ def safe_outputs():
 
 class Board:
     NAME = "sim"
+    WAIT_MS = 1  # shortest wait that takes no longer than asked for
     RESERVE_BYTES = 65536  # no motion is begun with less free heap
     DRIVES = ("direct", "contact")
 

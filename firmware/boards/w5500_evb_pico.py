@@ -96,6 +96,7 @@ LAN = {
 }  # the firmware's own pins, INTN among them: passing SPI without INTN polls every 64 ms
 
 DRIVES = ("direct", "contact")
+WAIT_MS = 1  # no operating system under it
 WATCHDOG_MAX_MS = 8388
 HEAP_BYTES = 190 * 1024  # TLS is inside it
 CODE = "rom"  # the application's code does not fit beside TLS: it must run from ROMFS (a build with one) or be frozen

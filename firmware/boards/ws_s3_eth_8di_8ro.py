@@ -98,6 +98,7 @@ LAN = {
 }
 
 DRIVES = ("direct", "contact")
+WAIT_MS = 10  # FreeRTOS tick of 100 Hz: a shorter wait may last this long [assumed; measure on a bench]
 WATCHDOG_MAX_MS = 60000
 HEAP_BYTES = 8 * 1024 * 1024  # octal PSRAM; TLS is outside it
 CODE = "files"

@@ -39,6 +39,11 @@ class Commands:
 
     def take(self, raw, is_retained):
         """Carry out or refuse one order (payload bytes); the answer as canonical bytes, or None if it has no name."""
+        answer = self.obey(raw, is_retained)
+        return None if answer is None else self.result(*answer)
+
+    def obey(self, raw, is_retained):
+        """The same; the answer as (id, result, reason), to be made into bytes when there is time."""
         try:
             message = contract.decode_command(raw)
         except contract.ContractError:
@@ -60,7 +65,7 @@ class Commands:
         left_ms = message["not_after_ms"] - self._clock.ms()
         if left_ms < 0:
             self.refused += 1
-            return self.result(command, "expired", "deadline.passed")
+            return command, "expired", "deadline.passed"
         if left_ms > contract.MAX_AHEAD_MS:
             return self._refuse(command, "deadline.far")
         reason = self._wrong_pass(message)
@@ -69,11 +74,11 @@ class Commands:
         result, reason = self._carry_out(message)
         if result == "refused":
             self.refused += 1
-        return self.result(command, result, reason)
+        return command, result, reason
 
     def _refuse(self, command, reason):
         self.refused += 1
-        return self.result(command, "refused", reason)
+        return command, "refused", reason
 
     def _wrong_pass(self, message):
         named = message["args"].get("pass") if message["op"] in ("raise", "sign") else None

@@ -1,7 +1,7 @@
 """The lane's one connection: SNTP, TLS, MQTT session, and the task that publishes. Retries for ever; nothing waits for it.
 
-The only file that imports socket and ssl. A handshake starts only at rest; while the arm moves, nothing is composed: only
-answers made before, acknowledgements and pings leave. Any exception of the stack counts as link lost.
+The only file that imports socket and ssl. A handshake starts only at rest; while the arm moves, nothing is told but the answers to
+orders, in pieces: one between two turns of the safety loop; all else waits for rest. Any exception of the stack counts as link lost.
 RAM: the MQTT window, one TLS session.
 """
 
@@ -25,6 +25,7 @@ STANDING_MS = 5000  # a vehicle that has stood this long needs the link more tha
 STATE_EVERY_MS = 60000  # also without a change
 STATE_GAP_MS = 200
 RESEND_MS = 10000  # events not acknowledged by the gateway although it is heard: told again
+KEPT = 8  # messages that wait for rest; the next one is taken in motion
 UNACKED = 32  # events sent ahead of the gateway's acknowledgement
 _NTP_EPOCH = 2208988800
 
@@ -48,6 +49,9 @@ class Link:
         for name in contract.SITE_NAMES:
             self._names[contract.topic(settings["site"], None, name)] = name
         self.mqtt = Mqtt(settings["lane"], settings["keepalive_s"], self._on_message, 2048)
+        self._orders = []  # (payload, is retained), read and not yet carried out
+        self._answers = []  # (id, result, reason) of orders, not yet composed
+        self._kept = []  # (name, payload, is retained) read in motion, in order
         self._results = []  # command results as bytes, in order
         self._writer = None
         self.is_up = False
@@ -173,6 +177,8 @@ class Link:
         try:
             while True:
                 await self.mqtt.read()
+                while self._orders:  # one order at a time; the rest waits in the socket
+                    await asyncio.sleep_ms(TICK_MS // 2)
         except (OSError, ValueError, MqttError, MemoryError, EOFError, asyncio.TimeoutError) as e:
             self._read_fault = (type(e).__name__ + " " + str(e)).strip()
 
@@ -199,10 +205,11 @@ class Link:
             if mqtt.is_ping_owed and since(now, spoke) > 2 * ping_ms:
                 raise MqttError("no PINGRESP")
             sent = mqtt.sent
-            await mqtt.acknowledge()
-            while self._results and mqtt.in_flight() < WINDOW:
-                await mqtt.publish(self._topics["command/result"], self._results[0], 1)
-                self._results.pop(0)
+            is_busy = await self._do_a_piece()
+            while is_busy and parts.safety.is_at_rest():
+                is_busy = await self._do_a_piece()
+            while self._kept and parts.safety.is_at_rest():
+                self._take(*self._kept.pop(0))
             if parts.safety.is_at_rest():
                 self._results.extend(parts.commands.outcomes())
                 while parts.replies and mqtt.in_flight() < WINDOW:
@@ -226,10 +233,30 @@ class Link:
                     parts.reboot()
             if mqtt.sent != sent:
                 spoke = now if not mqtt.is_ping_owed else spoke
-            elif since(now, spoke) >= ping_ms and not mqtt.is_ping_owed:
+            elif since(now, spoke) >= ping_ms and not mqtt.is_ping_owed and not is_busy:
                 spoke = now
                 await mqtt.ping()
             await asyncio.sleep_ms(TICK_MS)
+
+    async def _do_a_piece(self):
+        """One piece of what may be done in motion; False when there is none. An order takes three: carried out, answer composed, sent."""
+        parts, mqtt = self._parts, self.mqtt
+        if self._orders:
+            answer = parts.commands.obey(*self._orders.pop(0))
+            if answer is not None:
+                self._answers.append(answer)
+        elif self._answers:
+            self._results.append(parts.commands.result(*self._answers.pop(0)))
+        elif mqtt.has_acks():
+            await mqtt.acknowledge(1)
+        elif self._results and mqtt.in_flight() < WINDOW:
+            await mqtt.publish(self._topics["command/result"], self._results[0], 1)
+            self._results.pop(0)
+        elif len(self._kept) > KEPT:
+            self._take(*self._kept.pop(0))
+        else:
+            return False
+        return True
 
     async def _publish_events(self, now):
         parts, mqtt = self._parts, self.mqtt
@@ -252,14 +279,23 @@ class Link:
     # ---- messages ----
 
     def _on_message(self, topic, payload, is_retained):
-        """Called by the reader for each message; refuses by counting or answering, never by raising."""
+        """Called by the reader for each message. An order is put down for the other task; while the arm moves, so is all else."""
         name = self._names.get(topic)
-        parts = self._parts
         if name == "command":
-            answer = parts.commands.take(payload, is_retained)
-            if answer is not None:
-                self._results.append(answer)
-        elif name == "event/ack":
+            self._orders.append((payload, is_retained))
+        elif name is None:
+            return
+        elif self._parts.safety.is_at_rest() and not self._kept:
+            self._take(name, payload, is_retained)
+        elif name == "time":
+            self._parts.heard()  # what it says is old by the time that it could be read
+        else:
+            self._kept.append((name, payload, is_retained))
+
+    def _take(self, name, payload, is_retained):
+        """Refuses by counting or answering, never by raising."""
+        parts = self._parts
+        if name == "event/ack":
             acked = parts.take_ack(payload)
             if acked is not None:
                 self._acked_at = self._now()
@@ -267,7 +303,7 @@ class Link:
                     if self._ahead[i][0] == acked[0] and self._ahead[i][1] <= acked[1]:
                         self._ahead = self._ahead[i + 1 :]
                         break
-        elif name is not None:
+        else:
             if name in contract.SITE_NAMES:
                 self._is_heard = True
             if parts.take(name, payload, is_retained):

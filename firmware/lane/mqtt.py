@@ -127,9 +127,10 @@ class Mqtt:
         self.sent += 1
         await self._write(self._publish_packet(topic, payload, is_retained, packet_id, False))
 
-    async def acknowledge(self):
-        """Send the PUBACKs that are due."""
-        while self._acks:
+    async def acknowledge(self, most=255):
+        """Send the PUBACKs that are due, at most so many."""
+        while self._acks and most:
+            most -= 1
             packet_id = self._acks[0]
             await self._write(bytes((_PUBACK, 2, packet_id >> 8, packet_id & 0xFF)))
             self._acks.pop(0)

@@ -7,7 +7,7 @@ import gc
 import json
 import os
 
-from lane import config, contract
+from lane import borrow, contract
 from lane.clock import since
 from lane.commands import Commands
 from lane.contract import ROLES, ContractError
@@ -137,6 +137,12 @@ class Parts:
             or since(now, self._time_at) > contract.SILENT_AFTER_S * 1000
         )
 
+    def heard(self):
+        """The gateway has spoken in motion: a gateway that is not silent is not silent yet."""
+        now = self.clock.now()
+        if not self.is_silent(now):
+            self._time_at = now
+
     def take_ack(self, payload):
         """Free the journal; (boot, seq), or None when the message is not valid."""
         try:
@@ -235,7 +241,7 @@ class Parts:
         try:
             if not self.safety.is_at_rest():
                 raise ContractError("combination", "config", "an arm at rest")
-            whole = config.merged(self.settings, message["settings"], version)
+            whole = borrow.call("config", "merged", self.settings, message["settings"], version)
         except ContractError as e:
             self._refuse_config(version, e)
             return

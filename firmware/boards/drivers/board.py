@@ -30,6 +30,7 @@ class LaneBoard:
         self.NAME = table.NAME
         self.DRIVES = table.DRIVES
         self.RESERVE_BYTES = table.RESERVE_BYTES
+        self.WAIT_MS = table.WAIT_MS
         self._table = table
         probe.check_processor(table)
         wanted_in = [role for role in inputs if role not in settings["absent"]]

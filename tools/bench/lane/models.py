@@ -53,14 +53,17 @@ def resolve(name: str) -> dict[str, Any]:
     model: dict[str, Any] = {
         key: given[key]
         for key in (
-            "late_us", "packet_us", "gc_us", "program_us", "erase_us", "erase_worst_us", "boot_us", "handshake_us",
+            "late_us", "record_us", "gc_us", "program_us", "erase_us", "erase_worst_us", "boot_us", "handshake_us",
             "outputs_outlive_reset",
         )
     }  # fmt: skip
     model["name"] = name
     model["step_us"] = host["step_host_us"] * slowdown
     model["link_us"] = host["link_host_us"] * slowdown
-    model["packet_1024"] = max(1, round(given["packets_s"] * 1024 / 100))  # per turn of the loop, about 100 a second
+    model["order_us"] = host["order_host_us"] * slowdown
+    model["answer_us"] = host["answer_host_us"] * slowdown
+    model["record_1024"] = max(1, round(given["packets_s"] * 1024 / 100))  # per turn of the loop, about 100 a second
+    model["wait_ms"] = table.WAIT_MS
     model["read_us"] = len(readers) * (given["i2c_call_us"] + I2C_BITS * 1_000_000 // hz)
     model["write_us"] = given["i2c_call_us"] + I2C_REGISTER_BITS * 1_000_000 // hz if is_out_i2c else 0
     model["output_us"] = given["output_us"] + given["input_us"]
@@ -69,7 +72,9 @@ def resolve(name: str) -> dict[str, Any]:
     model["slow_roles"] = [role for role in table.INPUTS if path_of(table, role) == "rs485"]
     model["slow_us"] = data["rs485"]["period_us"]
     model["quick_us"] = data["rs485"]["quick_us"]
-    model["worst_us"] = 5000 + sum(model[key] for key in ("late_us", "packet_us", "step_us", "link_us", "read_us"))
+    model["worst_us"] = 5000 + sum(
+        model[key] for key in ("late_us", "record_us", "order_us", "step_us", "link_us", "read_us")
+    )
     model["limits"] = data["limits"]
     model["kinds"] = []
     model["heap_bytes"] = int((table.HEAP_BYTES - TLS_BYTES) * WIDER)

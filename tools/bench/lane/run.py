@@ -154,7 +154,8 @@ def _together(sums: dict[str, Sums]) -> dict[str, Any]:
 def _model(board: str) -> dict[str, Any]:
     """What the board's figures were taken under, in milliseconds."""
     model = resolve(board)
-    keys = ("step_us", "late_us", "read_us", "write_us", "output_us", "packet_us", "gc_us", "erase_us", "handshake_us")
+    keys = ("step_us", "late_us", "read_us", "write_us", "output_us", "record_us", "order_us", "answer_us", "gc_us")
+    keys += ("erase_us", "handshake_us")
     return {"stall_model_ms": {key[:-3]: round(model[key] / 1000, 2) for key in keys}}
 
 

@@ -60,6 +60,7 @@ class Firm:
         self._last_us = 0
         self._was_moving = 0
         self._tended_us = self._linked_us = self._owed_us = 0
+        self._pieces = []  # microseconds of each piece of an order that waits for its turn
         self.wires = Wires(road, model, model["step_us"] + model["write_us"])
         collector.busy = self._busy
         collector.cost_us = model["gc_us"]
@@ -98,8 +99,11 @@ class Firm:
         self.parts.store()
         self.health = Health()
         self._places = [self.health.add("tend", 5000, now), self.health.add("link", 30000, now)]
+        self.parts.board.WAIT_MS = model["wait_ms"]
         self.loop = app.Loop(self.parts, self.health)
         self._last_us = time.us
+        self._owed_us = 0
+        del self._pieces[:]
 
     def _listen(self):
         ring, events = self.safety.ring, self.events
@@ -163,14 +167,19 @@ class Firm:
         model, road = self.model, self.road
         if rest_us > WISH_US and self.safety.barrier.wants_close():
             rest_us = WISH_US
-        wait = self._owed_us + app.STEP_MS * 1000 + random.getrandbits(16) % (model["late_us"] + 1)
+        wait = self.loop.rest_ms(self._owed_us) * 1000
+        if wait:
+            wait += random.getrandbits(16) % (model["late_us"] + 1)
+        wait += self._owed_us
         if rest_us > wait and not self.is_busy():
             wait = rest_us
         if time.us - self._linked_us >= LINK_US:
             self._linked_us = time.us
             wait += model["link_us"]
-        if random.getrandbits(10) < model["packet_1024"]:
-            wait += model["packet_us"] // 4 + random.getrandbits(16) % (model["packet_us"] * 3 // 4 + 1)
+            if self._pieces:
+                wait += self._pieces.pop(0)
+        if random.getrandbits(10) < model["record_1024"]:
+            wait += model["record_us"] // 4 + random.getrandbits(16) % (model["record_us"] * 3 // 4 + 1)
         time.spend(wait + model["read_us"])
         machine.mind_dog(time.us)
         self.wires.give()
@@ -249,6 +258,8 @@ class Firm:
 
     def send(self, raw, is_retained):
         answer = self.parts.commands.take(raw, is_retained)
+        model = self.model
+        self._pieces += [model["record_us"], model["order_us"], model["answer_us"], model["record_us"]]
         if answer is None:
             return None, None
         answer = contract.decode_result(answer)
