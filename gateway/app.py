@@ -26,6 +26,7 @@ from gateway.adapters.lanes_mqtt.identity import VisionLink
 from gateway.adapters.papers.lookup_site import LookupSite
 from gateway.adapters.papers.qr import QrReader
 from gateway.adapters.policies.files import DEFAULT_PACK, load_pack, over_limit_terms
+from gateway.adapters.sheets import tables
 from gateway.adapters.sntp import server as sntp
 from gateway.adapters.store.check import findings
 from gateway.adapters.store.commissioning import CommissioningFiles
@@ -72,6 +73,7 @@ from gateway.services.passage_record import Place
 from gateway.services.policy_book import PolicyBook
 from gateway.services.policy_watch import PolicyWatch
 from gateway.services.register_book import RegisterBook
+from gateway.services.register_desk import RegisterDesk
 from gateway.services.register_watch import RegisterWatch
 from gateway.services.relay import Relay, RelaySettings
 from gateway.services.technician_desk import TechnicianDesk
@@ -315,7 +317,7 @@ class Gateway:
             queries=self.queries, registers=self.registers, outbox=self.outbox, frames=self.frames, clock=self.clock,
             changes=self.changes, conditions=self.conditions, clock_state=self.clock_state,
         )  # fmt: skip
-        self.console = ConsoleServer(create_app(self.desk, self.frames, title=settings.site.name),
+        self.console = ConsoleServer(create_app(self.desk, self.frames, title=settings.site.name, registers=RegisterDesk(self.register_book, self.audit, tables, settings.site.data_dir)),
                                      host=settings.web.host, port=settings.web.port)  # fmt: skip
 
     async def run(self) -> None:

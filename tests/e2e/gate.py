@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fastapi import FastAPI
+
 from gateway.adapters.web.app import create_app
 from gateway.adapters.web.server import ConsoleServer
 from tests.e2e.scenario import Scenario
@@ -46,9 +48,11 @@ class Gate:
     def wait_for(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
+    def app(self) -> FastAPI:
+        return create_app(self.scenario, self.scenario, title="云岭水泥（示例）")
+
     def start(self) -> None:
-        app = create_app(self.scenario, self.scenario, title="云岭水泥（示例）")
-        self._server = ConsoleServer(app, host="127.0.0.1", port=self._port)
+        self._server = ConsoleServer(self.app(), host="127.0.0.1", port=self._port)
         self.wait_for(self._server.start())
         self._port = self._server.port
 

@@ -17,6 +17,9 @@ from gateway.adapters.web.refusals import Refusal
 
 # An answer is a few hundred bytes; anything near this bound is not one. Source: field bounds in pages.py and api.py.
 MAX_BODY_BYTES = 16 * 1024
+# Documents, photographs and tables of the registers. Source: bounds in services/register_book.py, adapters/sheets.
+MAX_UPLOAD_BYTES = 21_000_000
+UPLOADS = "/registers/"
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -41,8 +44,9 @@ def refusal_of(request: Request) -> Refusal | None:
     if media_type != "application/json" and request.headers.get("hx-request") != "true":
         return Refusal(415, "media_type", allowed=["application/json"])
     length = request.headers.get("content-length", "")
-    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
-        return Refusal(413, "too_large", field="content-length", allowed=f"up to {MAX_BODY_BYTES} bytes, stated")
+    bound = MAX_UPLOAD_BYTES if request.url.path.startswith(UPLOADS) else MAX_BODY_BYTES
+    if not length.isdigit() or int(length) > bound:
+        return Refusal(413, "too_large", field="content-length", allowed=f"up to {bound} bytes, stated")
     return None
 
 

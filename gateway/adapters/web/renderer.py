@@ -26,6 +26,7 @@ class Renderer:
 
     def __init__(self, title: str) -> None:
         self._title = title
+        self.sections: list[tuple[str, str]] = []  # (address, key under "nav"): links of the bar; none = no bar
         self._environment = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -52,6 +53,7 @@ class Renderer:
             t=texts(language),
             language=language,
             product_title=self._title,
+            sections=self.sections,
             asset_version=self.asset_version,
             are_packages_installed=self.are_packages_installed,
             **context,
