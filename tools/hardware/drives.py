@@ -92,15 +92,16 @@ def direct() -> Sheet:
     sheet.wire((zero, 13.5), (zero, 5.0), color=BLUE, lw=1.6)
     # open branch: fire passes the stop button by
     sheet.contact(plus, 3.4, 12.6, True, "S3-2 停 stop")
-    sheet.contact(3.4, 8.4, 12.6, False, "K1 升 open")
+    sheet.contact(3.4, 5.9, 12.6, False, "K1 升 open")
+    sheet.contact(5.9, 8.4, 12.6, True, "KT 限时")
     sheet.wire((3.4, 12.6), (3.4, 11.5))
     sheet.contact(3.4, 8.4, 11.5, False, "S1-2 升按钮 raise")
-    sheet.contact(plus, 8.4, 10.4, False, "KF-2 消防，越过停按钮 fire, past stop")
+    sheet.contact(plus, 8.4, 10.4, False, "KF-2 消防，越过停和 KT fire, past both")
     sheet.wire((8.4, 12.6), (8.4, 10.4))
     sheet.dot(3.4, 12.6)
     sheet.dot(8.4, 12.6)
     sheet.dot(8.4, 11.5)
-    sheet.contact(8.4, 11.9, 12.6, True, "KT 运行限时")
+    sheet.wire((8.4, 12.6), (11.9, 12.6))
     sheet.contact(11.9, 15.4, 12.6, True, "B1 开限位 limit")
     sheet.contact(15.4, 19.0, 12.6, True, "KM2 互锁 interlock")
     sheet.wire((19.0, 12.6), (20.2, 12.6))
@@ -109,7 +110,8 @@ def direct() -> Sheet:
     # close branch
     y = 8.6
     sheet.contact(plus, 3.4, y, True, "S3-3 停 stop")
-    sheet.contact(3.4, 8.4, y, True, "触边输出 2 edge, output 2", RED)
+    sheet.contact(3.4, 5.7, y, True, "KF-3 消防 fire", RED)
+    sheet.contact(5.7, 8.4, y, True, "触边 2 edge, 2", RED)
     sheet.contact(8.4, 11.9, y, True, "KT run limit")
     sheet.contact(11.9, 15.4, y, True, "B2 关限位 limit")
     sheet.contact(15.4, 17.7, y, False, "K2 降 close")
@@ -155,8 +157,8 @@ def direct() -> Sheet:
     sheet.wire((1.6, 1.1), (17.0, 1.1), (17.0, 1.6), color=BLUE)
     sheet.wire((18.6, 1.6), (18.6, 0.9))
     sheet.earth(18.6, 0.9)
-    sheet.both(0, 0.2, "触边压下：KM2 当场断开；反向抬起由控制器在死区后发出。板载继电器或 MOSFET 绝不直接开断电机。",
-               "Edge pressed: KM2 drops at once; the controller commands the reverse after the dead time. A board's relay or MOSFET never switches the motor.", 7.5, color=GREY)  # fmt: skip
+    sheet.both(0, 0.2, "触边压下或火警：KM2 当场断开；触边后的反向抬起由控制器在死区后发出。板载继电器或 MOSFET 绝不直接开断电机。",
+               "Edge or fire: KM2 drops at once; after the edge the controller commands the reverse after the dead time. A board's relay or MOSFET never switches the motor.", 7.5, color=GREY)  # fmt: skip
     return sheet
 
 
