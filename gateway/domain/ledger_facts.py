@@ -68,8 +68,13 @@ def facts_of(doc: Mapping[str, Any], goods: Mapping[str, Any]) -> dict[str, str]
         "decided_by": p.decided_by if verdict or p.raised_by else "",
         "goods": goods.get("goods_name"),
         "carrier": vehicle.get("fleet_name"),
-        "source": doc.get("record_source") or ("manual" if identity and identity.is_manual else "auto"),
+        "source": _source(doc, bool(identity and identity.is_manual)),
         "violation": " ".join(codes),
         "level": verdict.response_level if verdict else "",
     }
     return {name: str(values[name] or "") for name in FACTS}
+
+
+def _source(doc: Mapping[str, Any], is_typed: bool) -> str:
+    whole = doc.get("source", "auto")  # manual, paper: a person typed the whole passage
+    return "manual" if whole == "auto" and is_typed else whole

@@ -8,53 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
 
+from gateway.domain.counting import HOUR_MS, HourCount
 from gateway.domain.records import local_text
+from gateway.domain.tasks import NewTask
 from gateway.services.conditions import Conditions
 from gateway.services.ports import Clock, LedgerUnavailable
-from gateway.services.task_port import NewTask, Tasks
+from gateway.services.task_port import Tasks
 
 log = structlog.get_logger()
 
-HOUR_MS = 3_600_000
 SETTLE_MS = 300_000  # a passage, its photographs and its upload have this long to be complete
 EVERY_S = 60.0  # found at most SETTLE_MS + EVERY_S after it happened: within ten minutes
 LOOK_BACK_HOURS = 2
 LONG_EVERY_S = 3600.0
 LONG_LOOK_BACK_HOURS = 72  # a lane's journal and an upload may come this late
-
-
-@dataclass(frozen=True)
-class HourCount:
-    """others: passes that no arrival edge began (a tail-gater, a vehicle a camera reported). judged: passes that must have
-    photographs. due: closed passes that the regulator must have."""
-
-    lane: str
-    hour_ms: int
-    loops: int = 0
-    passes: int = 0
-    others: int = 0
-    judged: int = 0
-    photographs: int = 0
-    due: int = 0
-    uploads: int = 0
-
-    def differences(self) -> dict[str, int]:
-        """Counter -> by how many it differs from what the passes let expect; {} when all agree."""
-        by = {
-            "loops": self.loops - (self.passes - self.others),
-            "photographs": self.photographs - self.judged,
-            "uploads": self.uploads - self.due,
-        }
-        return {name: n for name, n in by.items() if n}
-
-    def figures(self) -> dict[str, int]:
-        return {"loops": self.loops, "passes": self.passes, "others": self.others, "judged": self.judged,
-                "photographs": self.photographs, "due": self.due, "uploads": self.uploads}  # fmt: skip
 
 
 class Counters(Protocol):

@@ -1,51 +1,14 @@
-"""Tasks: what a person must look at, opened by the gateway, closed by a person with a reason or by itself when it is over."""
+"""What the services need of the tasks' store; adapters/store/tasks.py implements it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-BY_ITSELF = "gateway"
-
-
-class TaskRefused(ValueError):
-    """The task cannot be closed; the message says why, Chinese and English."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """kind: counters | misuse. subject: what it is about, once. at_ms: the hour's begin, or when it happened."""
-
-    task_id: str
-    kind: str
-    subject: str
-    pattern: str
-    lane: str
-    at_ms: int
-    opened_at_ms: int
-    what_zh: str
-    what_en: str
-    doc: dict[str, Any]
-    state: str  # open | closed
-    by: str
-    reason: str
-    closed_at_ms: int | None
-
-
-@dataclass(frozen=True)
-class NewTask:
-    kind: str
-    subject: str
-    lane: str
-    at_ms: int
-    what_zh: str
-    what_en: str
-    doc: dict[str, Any]
-    pattern: str = ""
+from gateway.domain.tasks import NewTask, Task
 
 
 class Tasks(Protocol):
-    """adapters/store/tasks.py; every change is durable before it returns. Raises LedgerUnavailable."""
+    """Every change is durable before it returns. Raises LedgerUnavailable."""
 
     def open(self, task: NewTask, now_ms: int) -> Task | None:
         """The new task; a misuse is entered with it. None: its subject is known (its figures are told anew while open)."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -13,9 +14,10 @@ from gateway.adapters.store.ledger_query import LedgerReader, SqliteLedgerQuerie
 from gateway.adapters.store.queries import SqliteQueries
 from gateway.adapters.store.rebuild import rebuild
 from gateway.domain.ledger_facts import FACTS, day_of
+from gateway.domain.ledger_filter import QueryRefused, filter_from
 from gateway.domain.records import local_text
 from gateway.services.evidence import Correction, correct
-from gateway.services.ledger_query import LedgerQuery, QueryRefused, filter_from
+from gateway.services.ledger_query import LedgerQuery
 from tests.ledger_years import commit_all
 from tests.unit.test_evidence import AtNoon
 from tools.bench.traffic_years import passages
@@ -155,7 +157,7 @@ def test_pages_go_through_all_rows_once_and_back_again(query, rows):
 
 def test_rows_with_the_same_time_are_paged_without_loss(tmp_path):
     file = LedgerFile(tmp_path)
-    same = [p.__class__(**(vars(p) | {"at_ms": 1_700_000_000_000})) for p in passages(2, 9) if not p.entered][:6]
+    same = [replace(p, at_ms=1_700_000_000_000) for p in passages(2, 9) if not p.entered][:6]
     asyncio.run(commit_all(SqliteLedger(file), same, with_photographs=False))
     reader = LedgerReader(tmp_path)
     query, seen, cursor = LedgerQuery(SqliteLedgerQueries(reader)), [], None

@@ -14,8 +14,9 @@ from typing import Any
 
 from gateway.adapters.store.ledger_query import LedgerReader, SqliteLedgerQueries
 from gateway.domain.ledger_facts import DAY_MS
+from gateway.domain.ledger_filter import filter_from
 from gateway.domain.records import local_text
-from gateway.services.ledger_query import LedgerQuery, filter_from
+from gateway.services.ledger_query import LedgerQuery
 
 ASKED = 25  # of each class
 PAGE = 50

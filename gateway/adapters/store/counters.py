@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 from gateway.adapters.store.schema.m0006_counters import WATCHED
-from gateway.services.counting import HOUR_MS, HourCount
+from gateway.domain.counting import HOUR_MS, HourCount
 
 # an arrival edge that began a pass; one that a restarted lane found under a known vehicle began none
 _LOOPS = f"""select e.lane, e.at_ms / {HOUR_MS} as hour, count(*) from lane_event e
@@ -16,8 +16,8 @@ _LOOPS = f"""select e.lane, e.at_ms / {HOUR_MS} as hour, count(*) from lane_even
   where a.lane = e.lane and a.lane_pass = e.lane_pass and a.pass_id <> a.lane_pass)) group by 1, 2"""
 _PASSES = f"""select p.lane, p.arrived_at_ms / {HOUR_MS}, count(*),
  coalesce(sum((select json_extract(o.body, '$.kind') from entry o where o.pass_id = p.pass_id and o.kind = 'opened' limit 1) <> 'loop.on'), 0),
- coalesce(sum(p.verdict <> '' and p.arrived_at_ms < ?), 0),
- coalesce(sum(p.verdict <> '' and p.arrived_at_ms < ? and exists (select 1 from photo f where f.pass_id = p.pass_id and f.kind = 'head')
+ coalesce(sum(p.verdict <> '' and coalesce(json_extract(p.doc, '$.source'), 'auto') = 'auto' and p.arrived_at_ms < ?), 0),
+ coalesce(sum(p.verdict <> '' and coalesce(json_extract(p.doc, '$.source'), 'auto') = 'auto' and p.arrived_at_ms < ? and exists (select 1 from photo f where f.pass_id = p.pass_id and f.kind = 'head')
   and exists (select 1 from photo f where f.pass_id = p.pass_id and f.kind = 'body')), 0),
  coalesce(sum(p.closed_at_ms < ? and p.state = 'closed'), 0),
  coalesce(sum(p.closed_at_ms < ? and p.state = 'closed' and exists (select 1 from outbox u where u.pass_id = p.pass_id and u.state = 'accepted')), 0)

@@ -24,9 +24,9 @@ from gateway.adapters.store.ledger_pack import AT, Words, columns_of, days_with_
 from gateway.adapters.store.personal import unseal
 from gateway.adapters.store.queries import UPLOAD_WORDS
 from gateway.domain.ledger_facts import DAY_MS, PARTIAL, day_of, day_start_ms
+from gateway.domain.ledger_filter import ANY, TIME_GROUPS, WAYS, LedgerFilter, QueryRefused
 from gateway.domain.passing import Pass, from_doc
 from gateway.domain.records import CHINA
-from gateway.services.ledger_query import ANY, TIME_GROUPS, WAYS, LedgerFilter, QueryRefused
 
 T = TypeVar("T")
 HOUR_MS = 3_600_000

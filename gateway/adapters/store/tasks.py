@@ -10,8 +10,8 @@ from ulid import ULID
 
 from gateway.adapters.store.connection import LedgerFile
 from gateway.domain.records import to_json
+from gateway.domain.tasks import BY_ITSELF, NewTask, Task, TaskRefused
 from gateway.services.ports import NewEntry
-from gateway.services.task_port import BY_ITSELF, NewTask, Task, TaskRefused
 
 STATES = ("open", "closed", "all")
 _COLUMNS = (
