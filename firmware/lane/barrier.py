@@ -6,9 +6,9 @@ Commanded motion is `motion` (1 up, -1 down, 0 none); the outputs follow from it
 
 from lane import interlock
 from lane.closing import GO, CloseWish
-from lane.config import has_means
 from lane.inputs import DETACHED, FIRE, HOLD_TO_RUN, LIMIT_CLOSED, LIMIT_OPEN
 from lane.outcomes import Owed
+from lane.provable import has_means
 from lane.ring import NO_PASS
 from lane.ticks import diff
 

@@ -134,6 +134,11 @@ LIVE = (
 )
 
 
+def names():
+    """Every key, sorted."""
+    return sorted(KEYS)
+
+
 def _refuse(key, value, allowed):
     raise ContractError("range", key, allowed + " (is " + repr(value) + ")")
 
@@ -237,20 +242,6 @@ def _check_together(whole):
     longest_ms = TRAVEL_CLASSES[whole["travel_class"]] * 3 // 2
     if whole["travel_limit_ms"] > longest_ms:
         _refuse("travel_limit_ms", whole["travel_limit_ms"], "at most " + str(longest_ms) + " in this travel class")
-
-
-def has_means(settings):
-    """True if two means against entrapment of different types are declared (UL 325 since 2016)."""
-    return len(set([MEANS[name] for name in settings["means"]])) >= 2
-
-
-def provable_gap_mm(settings):
-    """Longest gap in a rig that the rule for long rigs sees through at any speed from speed_low_kmh up.
-
-    After the exit loop has let the front part go, the next part must not be further than the far end of the loop from the
-    beam, or than it drives while the beam must stay clear.
-    """
-    return max(settings["beam_to_exit_end_mm"], settings["speed_low_kmh"] * settings["clear_ms"] * 10 // 36)
 
 
 def merged(settings, changes, version):

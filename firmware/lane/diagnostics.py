@@ -8,7 +8,7 @@ RAM: KEPT_BYTES for the last answer, WAITING requests.
 
 import gc
 
-from lane import config, contract
+from lane import borrow, contract
 from lane.contract import ROLES
 from lane.drive import HARMLESS, MOST_SECONDS
 from lane.log import LEVELS
@@ -253,7 +253,7 @@ class Diagnostics:
     def _check_settings(self, job, changes):
         settings = self._parts.settings
         try:
-            config.merged(settings, changes, settings["config_version"])
+            borrow.call("config", "merged", settings, changes, settings["config_version"])
         except contract.ContractError as e:
             self._end(job, "refused", "arguments", [("where", e.where), ("allowed", e.allowed[:400])])
         else:
@@ -349,7 +349,7 @@ def _faults(parts):
 
 
 def _settings(parts):
-    return [(key, _scalar(parts.settings.get(key))) for key in sorted(config.KEYS)]
+    return [(key, _scalar(parts.settings.get(key))) for key in borrow.call("config", "names")]
 
 
 def _scalar(value):

@@ -11,27 +11,14 @@ import hashlib
 import json
 import os
 
+from .slots import Refused, replace
+
 FORMAT = "lvzha-lane-image 1"
 MAX_MANIFEST_BYTES = 12288
 WAITING = "update.manifest"  # the manifest of the image that is being received
 RESERVE_BYTES = 32768  # left free for journal and settings
 BLOCK = 512
 PATH_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789_./"
-
-
-class Refused(Exception):
-    """The image is not taken. `reason`: one word for update/status."""
-
-    def __init__(self, reason):
-        super().__init__(reason)
-        self.reason = reason
-
-
-def replace(path, text):
-    """The file holds the whole text or what it held before, whatever happens to the supply."""
-    with open(path + ".new", "w") as f:
-        f.write(text)
-    os.rename(path + ".new", path)
 
 
 def parse(text):

@@ -10,7 +10,6 @@ from lane.alarmtest import SIREN as TEST_SIREN
 from lane.alarmtest import AlarmTest
 from lane.antismash import FAILED, PASSED, AntiSmash
 from lane.barrier import Barrier
-from lane.config import provable_gap_mm
 from lane.contract import OUTPUTS, PRESENCE, ROLES
 from lane.inputs import (
     ALARM_SENSE,
@@ -32,6 +31,7 @@ from lane.inputs import (
 from lane.loops import CROSSING, Lane
 from lane.outcomes import Outcomes
 from lane.outputs import Outputs
+from lane.provable import provable_gap_mm
 from lane.ring import NO_PASS, EventRing
 from lane.ticks import diff
 from lane.watch import Watch

@@ -7,7 +7,7 @@ deadline for STEADY_MS. Where no gateway is heard within LINK_MS of a boot it gi
 import json
 import os
 
-from lane.receiver import replace
+from lane.slots import replace
 from lane.ticks import diff
 
 STEADY_MS = 60000

@@ -7,9 +7,9 @@ arrives pauses it. Every announcement ends in one of refused, failed, confirmed,
 import asyncio
 import sys
 
-from lane import contract, ed25519
+from lane import borrow, contract
 from lane.clock import since
-from lane.receiver import Receiver, Refused
+from lane.slots import Refused
 from lane.trial import Trial
 
 SIGNED = b"lvzha-image-v1\n"  # before the manifest's SHA-256, so that no other signature of the key is one of an image
@@ -129,6 +129,7 @@ class Update:
         self._is_commit = self._is_abort = self._is_paused = self._is_open = False
         self._heard_at = self._now()
         is_started = False
+        before = list(sys.modules)
         try:
             reason = self._why_not()
             if reason is not None:
@@ -146,6 +147,7 @@ class Update:
             if self._receiver is not None:
                 self._receiver.close()
             self._receiver = self._id = None
+            borrow.forget(before)  # receiver and signature are not kept for the years without an update
 
     def _end(self, state, reason):
         self._note("update.refused", {"reason": reason})
@@ -162,6 +164,8 @@ class Update:
                 key = f.read()
         except OSError:
             raise Refused("no_key")
+        from lane import ed25519
+
         is_good = False
         signed = SIGNED + bytes.fromhex(message["sha256"])
         for is_good in ed25519.verify(key, bytes.fromhex(message["signature"]), signed):
@@ -170,6 +174,8 @@ class Update:
             raise Refused("signature")
 
     async def _receive(self, message):
+        from lane.receiver import Receiver
+
         parts = self._parts
         mpy = getattr(sys.implementation, "_mpy", 0) & 0xFF
         self._receiver = receiver = Receiver(

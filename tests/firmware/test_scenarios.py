@@ -9,7 +9,7 @@ import pytest
 import scenarios
 import scenarios_hardware
 from bench import BASE
-from lane import config
+from lane import config, provable
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -85,4 +85,4 @@ def test_every_named_proof_exists():
 @pytest.mark.requirement("X-09")
 def test_the_gap_that_the_geometry_proves(exit_end_mm, speed_low_kmh, gap_mm):
     settings = config.check(dict(BASE, beam_to_exit_end_mm=exit_end_mm, speed_low_kmh=speed_low_kmh))
-    assert config.provable_gap_mm(settings) == gap_mm
+    assert provable.provable_gap_mm(settings) == gap_mm

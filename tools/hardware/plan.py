@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from firmware.lane.config import KEYS, provable_gap_mm
+from firmware.lane.config import KEYS
+from firmware.lane.provable import provable_gap_mm
 from tools.hardware import data
 from tools.hardware.sheet import BLUE, GREY, RED, Sheet
 from tools.simulator.geometry import ARM_M, BEAM_M, LOOP_ON_METAL_M, LOOPS_M
