@@ -105,12 +105,13 @@ def _enter(name):
 
 def _safe_outputs():
     """Output expanders keep their level through a reset of the processor, so this comes before all else that a slot does."""
+    if rom.has_image(slot) and not rom.is_mounted():
+        print("boot: outputs not driven, ROMFS holds no image")  # a copy was cut: they have been off since it began
+        return
     for name in (slot, other(slot)):
         try:
             with open("config.json") as f:
                 board = json.load(f)["board"]
-            if rom.has_image(name) and not rom.is_mounted():
-                continue  # a copy that was cut: the outputs have been off since it began
             _enter(name)
             __import__("boards." + board, None, None, ("safe_outputs",)).safe_outputs()
             break

@@ -4,6 +4,7 @@ Segment 0 is memory that reads as it was programmed; programming only clears bit
 RP2040. before(offset, length) is called before each erase of a block and each programming, and may do half of it and raise.
 """
 
+import os
 import sys
 
 import vfs as _vfs
@@ -60,32 +61,36 @@ def install(memory, before=None):
 
 
 class RomFile(Rom):
-    """A partition kept in a file; its memory is taken when somebody asks for it."""
+    """A partition kept in a file."""
 
     def __init__(self, path, size):
         super().__init__(None, self._keep)
         self._path, self._size = path, size
+        if "slot" in os.listdir():  # noqa: PTH208 (MicroPython)
+            self._load()  # a board that will want it: while the heap has room for it in one piece
+
+    def _load(self):
+        self._memory = bytearray(self._size)
+        try:
+            with open(self._path, "rb") as f:
+                f.readinto(self._memory)
+        except OSError:
+            for i in range(self._size):
+                self._memory[i] = 0xFF
 
     def rom_ioctl(self, op, segment=0, *rest):
         if self._memory is None and op > 1:
-            try:
-                with open(self._path, "rb") as f:
-                    self._memory = bytearray(f.read())
-            except OSError:
-                self._memory = bytearray(b"\xff" * self._size)
+            self._load()
         return super().rom_ioctl(op, segment, *rest)
 
     def _keep(self, at, data, is_erase):
         """On disk before it is in memory: an interpreter that is killed leaves what a cut supply would."""
-        try:
-            f = open(self._path, "r+b")
-        except OSError:
+        if self._path not in os.listdir():  # noqa: PTH208 (MicroPython)
             with open(self._path, "wb") as f:
                 f.write(self._memory)
-            f = open(self._path, "r+b")
-        f.seek(at)
-        f.write(data)
-        f.close()
+        with open(self._path, "r+b") as f:
+            f.seek(at)
+            f.write(data)
 
 
 def install_file(path, size):
