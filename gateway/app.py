@@ -40,7 +40,9 @@ from gateway.adapters.store.queries import SqliteQueries
 from gateway.adapters.store.register_lookups import SqliteLookups
 from gateway.adapters.store.register_rows import SqliteRegisterRows
 from gateway.adapters.store.registers import SqliteRegisters
+from gateway.adapters.store.sides import SqliteSides
 from gateway.adapters.store.sweep import SqliteSweep, load_terms
+from gateway.adapters.store.visits import SqliteVisits
 from gateway.adapters.systemd import notify
 from gateway.adapters.technician.access import Access
 from gateway.adapters.technician.access import write as write_access
@@ -62,13 +64,17 @@ from gateway.services.commissioning_desk import CommissioningDesk
 from gateway.services.conditions import Conditions
 from gateway.services.desk import SiteDesk
 from gateway.services.desk_port import Condition
+from gateway.services.goods_desk import GoodsDesk
 from gateway.services.housekeeper import Housekeeper
 from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
 from gateway.services.lane_desk import LaneDesk
 from gateway.services.lane_view import LaneNow
+from gateway.services.late_entry import LateEntries
 from gateway.services.naming import Namer
+from gateway.services.office import Office
 from gateway.services.offline_lists import OfflineLists
 from gateway.services.over_limit_desk import OverLimitDesk
+from gateway.services.paper_form import PaperForm
 from gateway.services.passage_record import Place
 from gateway.services.policy_book import PolicyBook
 from gateway.services.policy_watch import PolicyWatch
@@ -77,6 +83,7 @@ from gateway.services.register_desk import RegisterDesk
 from gateway.services.register_watch import RegisterWatch
 from gateway.services.relay import Relay, RelaySettings
 from gateway.services.technician_desk import TechnicianDesk
+from gateway.services.use_records import UseDesk
 
 log = structlog.get_logger()
 
@@ -294,13 +301,15 @@ class Gateway:
             {lane.id: (lane.direction, nows[lane.id]) for lane in settings.lanes}, store=SqliteOfflineLists(self.file),
             book=self.book, clock=self.clock, conditions=self.conditions, send=self.link.send_list,
         )  # fmt: skip
+        sides = SqliteSides(self.file)
+        goods = GoodsDesk(ledger=self.ledger, sides=sides, queries=self.queries, clock=self.clock, exit_needs=settings.site.exit_needs)
         self.desks = {
             lane.id: LaneDesk(
                 Place(settings.site.enterprise_code, lane.id, lane.name, lane.direction, lane.entrance_code,
                       lane.barrier_code, lane.head_camera, lane.body_camera),
                 ledger=self.ledger, link=self.link, now=nows[lane.id], lists=self.lists,
                 capture=capture, photographs=photo, book=self.book, clock=self.clock, changes=self.changes,
-                conditions=self.conditions, wake_relay=self.relay.notify,
+                conditions=self.conditions, wake_relay=self.relay.notify, goods=goods,
             )
             for lane in settings.lanes
         }  # fmt: skip
@@ -311,13 +320,20 @@ class Gateway:
             ledger=self.ledger, queries=self.queries, clock=self.clock, conditions=self.conditions,
             order_settings=self.technicians.commission, is_known=self.technicians.has_taken,
         )  # fmt: skip
+        paper = PaperForm(ledger=self.ledger, sides=sides, clock=self.clock)
+        self.office = Office(
+            ledger=self.ledger, queries=self.queries, visits=SqliteVisits(self.file), paper=paper, goods=goods, clock=self.clock,
+            late=LateEntries({name: desk.place for name, desk in self.desks.items()}, ledger=self.ledger, book=self.book, paper=paper,
+                             clock=self.clock, wake_relay=self.relay.notify),
+            uses=UseDesk(ledger=self.ledger, sides=sides, registers=self.register_book.store, clock=self.clock),
+        )  # fmt: skip
         self._orders: set[asyncio.Task[None]] = set()
         self.desk = SiteDesk(
             enterprise_code=settings.site.enterprise_code, name=settings.site.name, version=__version__, lanes=self.desks,
             queries=self.queries, registers=self.registers, outbox=self.outbox, frames=self.frames, clock=self.clock,
             changes=self.changes, conditions=self.conditions, clock_state=self.clock_state,
         )  # fmt: skip
-        self.console = ConsoleServer(create_app(self.desk, self.frames, title=settings.site.name, registers=RegisterDesk(self.register_book, self.audit, tables, settings.site.data_dir)),
+        self.console = ConsoleServer(create_app(self.desk, self.frames, title=settings.site.name, registers=RegisterDesk(self.register_book, self.audit, tables, settings.site.data_dir), office=self.office),
                                      host=settings.web.host, port=settings.web.port)  # fmt: skip
 
     async def run(self) -> None:

@@ -23,7 +23,7 @@ from gateway.services.pairing import settle
 from gateway.services.paper_form import PaperForm, used_row
 from gateway.services.passage_record import Place
 from gateway.services.policy_book import PolicyBook
-from gateway.services.ports import Change, Clock, Ledger, NewEntry, NewUpload, Photographs
+from gateway.services.ports import Change, Clock, Ledger, NewEntry, NewUpload
 from gateway.services.use_records import uses_of_pass
 
 MAX_BACK_MS = 400 * 86_400_000  # [assumed] nobody types a passage that is older
@@ -55,10 +55,10 @@ class LateEntry:
 
 class LateEntries:
     def __init__(self, places: Mapping[str, Place], *, ledger: Ledger, book: PolicyBook, paper: PaperForm, clock: Clock,
-                 wake_relay: Callable[[], None], photographs: Photographs | None = None) -> None:  # fmt: skip
+                 wake_relay: Callable[[], None]) -> None:  # fmt: skip
         self.places = places
         self._ledger, self._book, self._paper, self._clock = ledger, book, paper, clock
-        self._wake_relay, self._photographs = wake_relay, photographs
+        self._wake_relay = wake_relay
 
     async def enter(self, typed: LateEntry) -> Pass:
         """The closed pass, durable, with its visit and its upload. Raises EntryRefused, PaperRefused, GoodsRefused."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.adapters.policies.files import DEFAULT_PACK, load_pack
@@ -63,7 +63,7 @@ class OfficeSite:
             places, ledger=self.ledger, book=self.book, paper=self.paper, clock=self, wake_relay=lambda: None
         )
         self.rows = LedgerRows(SqliteLedgerFacts(self.file), self.goods, self.register_rows, self.sides)
-        self._numbers = itertools.count(1)
+        self.jpeg = JPEG
 
     def wall_ms(self) -> int:
         return self.now_ms
@@ -78,9 +78,10 @@ class OfficeSite:
     async def end(self, p):
         """A pass that sensors saw ends as the lane desk ends it, with two photographs."""
         photos = [
-            await self.ledger.write_photo(p.pass_id, kind, "C", JPEG, p.arrived_at_ms) for kind in ("head", "body")
+            await self.ledger.write_photo(p.pass_id, kind, "C", self.jpeg, p.arrived_at_ms) for kind in ("head", "body")
         ]
-        p = judging_photos(p, photos)
+        ids = {f.kind: f.photo_id for f in photos}
+        p = replace(p, head_photo=ids["head"], body_photo=ids["body"])
         change = Change(photos=photos, entries=[NewEntry("opened", p.lane, p.pass_id, p.arrived_at_ms, {"direction": p.direction}),
                                                 judging.verdict_entry(p, photos, p.arrived_at_ms)])  # fmt: skip
         async with self.ledger.turn:
@@ -109,13 +110,6 @@ class OfficeSite:
             self.registers.attach(name, [key], kind="photo", content=JPEG, suffix=".jpg", field_name=field, by="李登记")
         assert not [f.name for f in registers()[name].fields if f.type == "photo" and f.name not in photos]
         return key
-
-
-def judging_photos(p, photos):
-    from dataclasses import replace
-
-    ids = {f.kind: f.photo_id for f in photos}
-    return replace(p, head_photo=ids["head"], body_photo=ids["body"])
 
 
 def round_trip(lines, kind):

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from gateway.adapters.web.api import create_api
 from gateway.adapters.web.board import Board
+from gateway.adapters.web.office_pages import create_office_pages
 from gateway.adapters.web.origin import OriginGuard
 from gateway.adapters.web.page import PageMaker
 from gateway.adapters.web.pages import create_pages, language_of, theme_of
@@ -21,16 +22,19 @@ from gateway.adapters.web.refusals import Refusal
 from gateway.adapters.web.register_pages import create_register_pages
 from gateway.adapters.web.renderer import Renderer
 from gateway.services.desk_port import Desk
+from gateway.services.office import Office
 from gateway.services.ports import Frames
 from gateway.services.register_desk import RegisterDesk
 
 log = logging.getLogger(__name__)
 
 
-def create_app(desk: Desk, frames: Frames, *, title: str, registers: RegisterDesk | None = None) -> FastAPI:
+def create_app(
+    desk: Desk, frames: Frames, *, title: str, registers: RegisterDesk | None = None, office: Office | None = None
+) -> FastAPI:
     """The console for one gateway. title: shown in the browser's tab, usually the enterprise's name.
 
-    registers: None leaves their pages out.
+    registers, office: None leaves their pages out.
 
     The interactive pages of FastAPI load scripts from elsewhere and are off; /api/openapi.json is the reference.
     Where the browser packages are missing the pages still answer, say so, and do not update by themselves.
@@ -43,8 +47,13 @@ def create_app(desk: Desk, frames: Frames, *, title: str, registers: RegisterDes
     app.include_router(create_api(desk, frames, board))
     app.include_router(create_pages(desk, frames, board, renderer))
     if registers is not None:
-        renderer.sections += [("/", "live"), ("/registers", "registers"), ("/audit", "audit")]
+        renderer.sections += [("/registers", "registers"), ("/audit", "audit")]
         app.include_router(create_register_pages(registers, PageMaker(board, renderer)))
+    if office is not None:
+        renderer.sections[:0] = [("/visits", "visits"), ("/office", "entry")]
+        app.include_router(create_office_pages(office, PageMaker(board, renderer)))
+    if renderer.sections:
+        renderer.sections.insert(0, ("/", "live"))
     if not renderer.are_packages_installed:
         log.warning("console browser packages missing, pages will not update by themselves: run tools/setup")
 
