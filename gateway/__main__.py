@@ -12,7 +12,9 @@ from gateway import __version__, installer_commands
 from gateway.adapters.technician.commands import app as lane
 from gateway.audit_commands import app as audit
 from gateway.evidence_commands import app as evidence
+from gateway.ledger_commands import app as ledger
 from gateway.policy_commands import app as policy
+from gateway.query_commands import app as query
 from gateway.register_commands import app as register
 
 app = typer.Typer(
@@ -21,12 +23,14 @@ app = typer.Typer(
 bench = typer.Typer(help="性能与故障测量 Measurements; slow, not part of the tests", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 app.add_typer(evidence)
+app.add_typer(query)
 app.add_typer(lane, name="lane")
 lane.command("update")(installer_commands.update)
 app.add_typer(installer_commands.firmware, name="firmware")
 app.command("flash")(installer_commands.flash)
 app.command("commission")(installer_commands.commission)
 app.add_typer(policy, name="policy")
+app.add_typer(ledger, name="ledger")
 app.add_typer(register, name="register")
 app.add_typer(audit, name="audit")
 pki = typer.Typer(help="证书 Certificates: who may connect to the broker", no_args_is_help=True)
@@ -243,6 +247,19 @@ def bench_storage_faults(
     raise typer.Exit(measure(every, existing, as_json))
 
 
+@bench.command("pairing")
+def bench_pairing(
+    visits: Annotated[int, typer.Option(min=100, help="进出对数 visits")] = 100_000,
+    misread: Annotated[float, typer.Option(min=0.0, max=0.5, help="误识率 chance that a plate is misread, per pass")] = 0.01,
+    seed: Annotated[int, typer.Option(help="random seed")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """进出配对 Entries and exits paired by the product's rule and store: share of right pairs, wrong pairs."""
+    from tools.bench.pairing import measure
+
+    raise typer.Exit(measure(visits, misread, seed, as_json))
+
+
 @bench.command("ledger")
 def bench_ledger(
     rows: Annotated[int, typer.Option(min=1000, help="台账行数 rows of the in/out ledger, one a passage")] = 4_000_000,
@@ -253,7 +270,7 @@ def bench_ledger(
     photographs: Annotated[int, typer.Option(min=0, help="照片数 photographs of 300 KB to read")] = 400,
     as_json: JsonOption = False,
 ) -> None:
-    """账本 Years of passages: build, file size, insert at FULL, verify, backup."""
+    """账本 Years of passages: build, file size, combined queries, insert at FULL, verify, backup."""
     from tools.bench.ledger import measure
 
     raise typer.Exit(measure(rows, data, seed, photographs, as_json))

@@ -20,7 +20,8 @@ Invariants that `lvzha check` proves:
   5. every pass, visit and side record, upload record, reading and personal value is what the entries say (domain/projection.py);
   6. every signed head names an entry with that hash, and heads.jsonl and `head` agree;
   7. every hold and every request for early deletion has its entries;
-  8. tables, indexes and triggers are those the migrations make.
+  8. tables, indexes and triggers are those the migrations make;
+  9. the packed columns that queries read are what the rows say.
 """
 
 from __future__ import annotations
