@@ -47,33 +47,11 @@ class DayBalance:
     explained: list[dict[str, Any]]
 
 
-class GoodsDesk:
-    def __init__(
-        self, *, ledger: Ledger, sides: Sides, queries: Queries, clock: Clock, exit_needs: str = "nothing"
-    ) -> None:
-        self._ledger, self._sides, self._queries, self._clock = ledger, sides, queries, clock
-        self.exit_needs = exit_needs
+class GoodsBook:
+    """Goods of passes, and what does not add up; reads only."""
 
-    async def record(self, values: Mapping[str, Any]) -> str:
-        """Keep what a source says; the record's id. Raises GoodsRefused naming the field."""
-        goods = replace(goods_from(values), entered_at_ms=self._clock.wall_ms())
-        if goods.pass_id and self._queries.find_pass(goods.pass_id) is None:
-            raise GoodsRefused(f"pass_id {goods.pass_id!r}: 没有这次通行 there is no such pass")
-        side_id = str(ULID.from_timestamp(self._clock.wall_ms() / 1000))
-        await self._ledger.commit(Change(sides=[side_row(side_id, goods)]))
-        return side_id
-
-    async def explain(self, side_id: str, *, by: str, why: str) -> None:
-        """A person says why a record differs. Raises GoodsRefused."""
-        row = self._sides.one("goods", side_id)
-        if row is None or not by.strip() or not why.strip():
-            raise GoodsRefused(
-                f"{side_id}: 没有这条记录，或缺少姓名和原因 no such record, or name and reason are missing"
-            )
-        goods = replace(
-            goods_of(row), explained=why.strip(), explained_by=by.strip(), entered_at_ms=self._clock.wall_ms()
-        )
-        await self._ledger.commit(Change(sides=[side_row(side_id, goods)]))
+    def __init__(self, sides: Sides) -> None:
+        self._sides = sides
 
     def goods_for(self, p: Pass) -> Carried:
         """The best source: one that names the pass, else of the same plate, way and time; a better kind of source first."""
@@ -96,25 +74,6 @@ class GoodsDesk:
             return Carried()
         row, goods = min(near, key=lambda found: (SOURCES.index(found[1].source), abs(found[1].at_ms - at_ms)))
         return Carried(goods, row.side_id, rules.confidence[goods.source])
-
-    def has_booking(self, identity: Identity, direction: str, at_ms: int) -> bool:
-        found = self.goods_at(identity.plate_no, identity.plate_colour, direction, at_ms)
-        return found.source == "reservation"
-
-    # ------------------------------------------------------------ the exit rule
-
-    def judged(self, verdict: Verdict, identity: Identity, direction: str, at_ms: int) -> Verdict:
-        """An exit whose record is not complete waits for a person, whose allow carries who and why; nothing else changes."""
-        if self.exit_needs == "nothing" or direction != "out" or verdict.verdict != ALLOW or not identity.plate_no:
-            return verdict
-        found = self.goods_at(identity.plate_no, identity.plate_colour, direction, at_ms)
-        if found.is_known and (self.exit_needs == "goods" or (found.goods and found.goods.is_weighed)):
-            return verdict
-        zh, en = ("出厂记录不完整：未过磅", "the exit's record is not complete: not weighed") if self.exit_needs == "weighed" else \
-                 ("出厂记录不完整：货物未知", "the exit's record is not complete: goods unknown")  # fmt: skip
-        return replace(
-            verdict, verdict=HOLD, rule_id=f"exit-{self.exit_needs}", reason_code="V03", reason_zh=zh, reason_en=en
-        )
 
     # ------------------------------------------------------------ lists
 
@@ -156,6 +115,53 @@ class GoodsDesk:
             _sums((g.direction, g.document_t) for g in tickets.values()),
             [f for f in found if not f["explained"]],
             [f for f in found if f["explained"]],
+        )
+
+
+class GoodsDesk(GoodsBook):
+    """What may be said and asked of goods. exit_needs: one of EXIT_NEEDS."""
+
+    def __init__(
+        self, *, ledger: Ledger, sides: Sides, queries: Queries, clock: Clock, exit_needs: str = "nothing"
+    ) -> None:
+        super().__init__(sides)
+        self._ledger, self._queries, self._clock = ledger, queries, clock
+        self.exit_needs = exit_needs
+
+    async def record(self, values: Mapping[str, Any]) -> str:
+        """Keep what a source says; the record's id. Raises GoodsRefused naming the field."""
+        goods = replace(goods_from(values), entered_at_ms=self._clock.wall_ms())
+        if goods.pass_id and self._queries.find_pass(goods.pass_id) is None:
+            raise GoodsRefused(f"pass_id {goods.pass_id!r}: 没有这次通行 there is no such pass")
+        side_id = str(ULID.from_timestamp(self._clock.wall_ms() / 1000))
+        await self._ledger.commit(Change(sides=[side_row(side_id, goods)]))
+        return side_id
+
+    async def explain(self, side_id: str, *, by: str, why: str) -> None:
+        """A person says why a record differs. Raises GoodsRefused."""
+        row = self._sides.one("goods", side_id)
+        if row is None or not by.strip() or not why.strip():
+            raise GoodsRefused(
+                f"{side_id}: 没有这条记录，或缺少姓名和原因 no such record, or name and reason are missing"
+            )
+        goods = replace(
+            goods_of(row), explained=why.strip(), explained_by=by.strip(), entered_at_ms=self._clock.wall_ms()
+        )
+        await self._ledger.commit(Change(sides=[side_row(side_id, goods)]))
+
+    # ------------------------------------------------------------ the exit rule
+
+    def judged(self, verdict: Verdict, identity: Identity, direction: str, at_ms: int) -> Verdict:
+        """An exit whose record is not complete waits for a person, whose allow carries who and why; nothing else changes."""
+        if self.exit_needs == "nothing" or direction != "out" or verdict.verdict != ALLOW or not identity.plate_no:
+            return verdict
+        found = self.goods_at(identity.plate_no, identity.plate_colour, direction, at_ms)
+        if found.is_known and (self.exit_needs == "goods" or (found.goods and found.goods.is_weighed)):
+            return verdict
+        zh, en = ("出厂记录不完整：未过磅", "the exit's record is not complete: not weighed") if self.exit_needs == "weighed" else \
+                 ("出厂记录不完整：货物未知", "the exit's record is not complete: goods unknown")  # fmt: skip
+        return replace(
+            verdict, verdict=HOLD, rule_id=f"exit-{self.exit_needs}", reason_code="V03", reason_zh=zh, reason_en=en
         )
 
 

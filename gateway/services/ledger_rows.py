@@ -7,19 +7,17 @@ row a registered vehicle or machine, its use records beside it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
 
 from gateway.domain.dictionary import LedgerLayout, ledgers
 from gateway.domain.goods import Goods
-from gateway.domain.passing import Pass
 from gateway.domain.records import local_text
 from gateway.domain.register_sheet import heading, normalised, shown
 from gateway.domain.side_records import SideRow
 from gateway.domain.visits import VisitRow
-from gateway.services.goods_desk import GoodsDesk
+from gateway.services.goods_desk import GoodsBook
 from gateway.services.passage_record import UNREAD, record_source
-from gateway.services.ports import Sides
+from gateway.services.ports import LedgerFacts, PassFacts, Sides
 from gateway.services.register_port import RegisterStore
 
 REGISTER_OF = {"in_plant": "in_plant_vehicle", "machine": "machine"}
@@ -30,30 +28,9 @@ MAX_TEXT = 200
 
 
 @dataclass(frozen=True)
-class PassFacts:
-    """A pass and what stands beside it: its upload row and record, entries, and paths of its photographs by photo id."""
-
-    p: Pass
-    upload: Mapping[str, Any] = field(default_factory=dict)
-    record: Mapping[str, Any] = field(default_factory=dict)
-    entries: Sequence[int] = ()
-    photos: Mapping[str, str] = field(default_factory=dict)
-
-
-class LedgerFacts(Protocol):
-    """What rows are made of; adapters/store/ledger_rows.py has it from SQLite."""
-
-    def between(self, from_ms: int, to_ms: int) -> Iterator[tuple[VisitRow | None, list[PassFacts]]]:
-        """Visits whose first pass is in [from_ms, to_ms) with their passes, and passes without a visit; oldest first."""
-        ...
-
-    def visit(self, visit_id: str) -> tuple[VisitRow | None, list[PassFacts]]: ...
-
-
-@dataclass(frozen=True)
 class LedgerRows:
     facts: LedgerFacts
-    goods: GoodsDesk
+    goods: GoodsBook
     registers: RegisterStore
     sides: Sides
 

@@ -31,27 +31,11 @@ class PaperNumber:
     told_ms: int = 0  # when it got this state
 
 
-class PaperForm:
-    def __init__(self, *, ledger: Ledger, sides: Sides, clock: Clock) -> None:
-        self._ledger, self._sides, self._clock = ledger, sides, clock
+class PaperNumbers:
+    """Numbers as they stand; reads only."""
 
-    async def issue(self, sheets: int, *, by: str) -> list[PaperNumber]:
-        """New numbers for this many sheets, recorded before anybody prints them. Raises PaperRefused."""
-        if not 1 <= sheets <= MAX_SHEETS:
-            raise PaperRefused(f"sheets {sheets}: 允许 allowed is 1 to {MAX_SHEETS}")
-        if not by.strip():
-            raise PaperRefused("by: 必须填写姓名 a name is required")
-        async with self._ledger.turn:
-            now_ms = self._clock.wall_ms()
-            day = "Z" + local_day(now_ms).replace("/", "")[2:]
-            taken = [n.sheet for n in self.all() if n.sheet.startswith(day)]
-            first = 1 + max((int(sheet.rpartition("-")[2]) for sheet in taken), default=0)
-            rows = [
-                _row(PaperNumber(f"{sheet}-{at:02d}", sheet, now_ms, ISSUED, by.strip(), "", ""))
-                for sheet in (f"{day}-{n:02d}" for n in range(first, first + sheets)) for at in range(1, ROWS_A_SHEET + 1)
-            ]  # fmt: skip
-            await self._ledger.commit(Change(sides=rows))
-        return [_number(r) for r in rows]
+    def __init__(self, sides: Sides) -> None:
+        self._sides = sides
 
     def all(self, from_ms: int = 0, to_ms: int = 2**62) -> list[PaperNumber]:
         """Oldest first."""
@@ -71,17 +55,6 @@ class PaperForm:
             raise PaperRefused(f"{number}: {word}")
         return found
 
-    async def make_void(self, numbers: list[str], *, by: str, why: str) -> None:
-        """Numbers that nobody wrote on, torn or misprinted. Raises PaperRefused; then none is void."""
-        if not by.strip() or not why.strip():
-            raise PaperRefused("by, why: 必须填写姓名和原因 a name and a reason are required")
-        now_ms = self._clock.wall_ms()
-        async with self._ledger.turn:
-            rows = [
-                _row(replace(self.free(n), state=VOID, by=by.strip(), why=why.strip(), told_ms=now_ms)) for n in numbers
-            ]
-            await self._ledger.commit(Change(sides=rows))
-
     def reconciled(self) -> dict[str, Any]:
         """Counts by state, and missing: issued numbers below a used one of their sheet, or of a sheet before a used one."""
         numbers = self.all()
@@ -94,6 +67,41 @@ class PaperForm:
             "open": sum(n.state == ISSUED for n in numbers),
             "missing": [n.number for n in numbers if n.state == ISSUED and n.number < last],
         }
+
+
+class PaperForm(PaperNumbers):
+    def __init__(self, *, ledger: Ledger, sides: Sides, clock: Clock) -> None:
+        super().__init__(sides)
+        self._ledger, self._clock = ledger, clock
+
+    async def issue(self, sheets: int, *, by: str) -> list[PaperNumber]:
+        """New numbers for this many sheets, recorded before anybody prints them. Raises PaperRefused."""
+        if not 1 <= sheets <= MAX_SHEETS:
+            raise PaperRefused(f"sheets {sheets}: 允许 allowed is 1 to {MAX_SHEETS}")
+        if not by.strip():
+            raise PaperRefused("by: 必须填写姓名 a name is required")
+        async with self._ledger.turn:
+            now_ms = self._clock.wall_ms()
+            day = "Z" + local_day(now_ms).replace("/", "")[2:]
+            taken = [n.sheet for n in self.all() if n.sheet.startswith(day)]
+            first = 1 + max((int(sheet.rpartition("-")[2]) for sheet in taken), default=0)
+            rows = [
+                _row(PaperNumber(f"{sheet}-{at:02d}", sheet, now_ms, ISSUED, by.strip(), "", ""))
+                for sheet in (f"{day}-{n:02d}" for n in range(first, first + sheets)) for at in range(1, ROWS_A_SHEET + 1)
+            ]  # fmt: skip
+            await self._ledger.commit(Change(sides=rows))
+        return [_number(r) for r in rows]
+
+    async def make_void(self, numbers: list[str], *, by: str, why: str) -> None:
+        """Numbers that nobody wrote on, torn or misprinted. Raises PaperRefused; then none is void."""
+        if not by.strip() or not why.strip():
+            raise PaperRefused("by, why: 必须填写姓名和原因 a name and a reason are required")
+        now_ms = self._clock.wall_ms()
+        async with self._ledger.turn:
+            rows = [
+                _row(replace(self.free(n), state=VOID, by=by.strip(), why=why.strip(), told_ms=now_ms)) for n in numbers
+            ]
+            await self._ledger.commit(Change(sides=rows))
 
 
 def used_row(number: PaperNumber, pass_id: str, by: str, now_ms: int) -> SideRow:

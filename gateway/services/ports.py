@@ -6,7 +6,7 @@ Adapters implement these; app.py joins them. Nothing here does anything.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -395,6 +395,27 @@ class Sides(Protocol):
     def of_subject(self, kind: str, subject: str, from_ms: int = 0, to_ms: int = 2**62) -> list[SideRow]: ...
 
     def between(self, kind: str, from_ms: int, to_ms: int) -> list[SideRow]: ...
+
+
+@dataclass(frozen=True)
+class PassFacts:
+    """A pass and what stands beside it: its upload row and record, entries, and paths of its photographs by photo id."""
+
+    p: Pass
+    upload: Mapping[str, Any] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
+    entries: Sequence[int] = ()
+    photos: Mapping[str, str] = field(default_factory=dict)
+
+
+class LedgerFacts(Protocol):
+    """What rows of the in/out ledger are made of."""
+
+    def between(self, from_ms: int, to_ms: int) -> Iterator[tuple[VisitRow | None, list[PassFacts]]]:
+        """Visits whose first pass is in [from_ms, to_ms) with their passes, and passes without a visit; oldest first."""
+        ...
+
+    def visit(self, visit_id: str) -> tuple[VisitRow | None, list[PassFacts]]: ...
 
 
 class Registers(Protocol):

@@ -1,4 +1,4 @@
-"""What rows of the in/out ledger are made of, from SQLite: services.ledger_rows.LedgerFacts."""
+"""What rows of the in/out ledger are made of, from SQLite: services.ports.LedgerFacts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway.adapters.store.personal import unseal
 from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.domain.passing import from_doc
 from gateway.domain.visits import VisitRow
-from gateway.services.ledger_rows import PassFacts
+from gateway.services.ports import PassFacts
 
 PAGE = 500
 Row = tuple[VisitRow | None, list[PassFacts]]
