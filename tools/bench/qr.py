@@ -57,9 +57,9 @@ def sheet(text: str, rng: random.Random) -> np.ndarray:
     page = np.full(SHEET, 250, np.uint8)
     for line in range(26):
         y = 90 + 40 * line
-        cv2.line(page, (60, y), (60 + rng.randrange(250, 700), y), 60, rng.choice((2, 3)))
+        cv2.line(page, (60, y), (60 + rng.randrange(250, 700), y), (60,), rng.choice((2, 3)))
     for number in range(6):
-        cv2.rectangle(page, (60, 120 + 160 * number), (780, 250 + 160 * number), 120, 2)
+        cv2.rectangle(page, (60, 120 + 160 * number), (780, 250 + 160 * number), (120,), 2)
     matrix = np.array([list(row) for row in segno.make(text, error="m", micro=False).matrix], np.uint8)
     code = np.pad(255 * (1 - matrix), 4, constant_values=255)
     side = 250 if code.shape[0] < 45 else 290
@@ -85,7 +85,7 @@ def photograph(page: np.ndarray, t: Trouble, rng: random.Random) -> bytes:
     corners = cv2.transform(np.array([corners], np.float32), turn)[0]
     source = np.array([[0, 0], [SHEET[1], 0], [SHEET[1], SHEET[0]], [0, SHEET[0]]], np.float32)
     view = cv2.getPerspectiveTransform(source, corners)
-    photo = cv2.warpPerspective(page, view, (w, h), flags=cv2.INTER_AREA, borderValue=70.0).astype(np.float32)
+    photo = cv2.warpPerspective(page, view, (w, h), flags=cv2.INTER_AREA, borderValue=(70,)).astype(np.float32)
     if t.blur:
         photo = cv2.GaussianBlur(photo, (0, 0), 0.4 + 1.7 * t.blur)
     if t.smear:
@@ -119,7 +119,7 @@ def _crumpled(page: np.ndarray, strength: float, noise: np.random.Generator) -> 
     ]
     yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)
     bent = cv2.remap(
-        page, xx + 5 * strength * bend[0], yy + 5 * strength * bend[1], cv2.INTER_LINEAR, borderValue=250.0
+        page, xx + 5 * strength * bend[0], yy + 5 * strength * bend[1], cv2.INTER_LINEAR, borderValue=(250,)
     )
     shade = cv2.Sobel(bend[0] + bend[1], cv2.CV_32F, 1, 0, ksize=3)
     folds = np.clip(1 + 4 * strength * shade, 0.65, 1.1)

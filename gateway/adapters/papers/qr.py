@@ -12,10 +12,14 @@ import cv2
 import numpy as np
 import zxingcpp
 
+from gateway.adapters.papers.unbend import unbent
+
 MAX_BYTES = 20_000_000
 MAX_PIXELS = 50_000_000
 LONG_SIDE_PX = 1600  # a code of 40 mm on a sheet that fills the picture still has 4 pixels a module
+UNBENT_AT_MOST = 3  # tries per picture
 Grey = np.ndarray  # uint8 (h, w)
+Corners = np.ndarray  # float32 (4, 2): top left, top right, bottom right, bottom left
 
 
 class QrReader:
@@ -35,15 +39,33 @@ def decoded(picture: bytes) -> Grey:
 
 
 def texts_in(grey: Grey) -> list[str]:
+    seen: list[tuple[Grey, Corners]] = []
     for prepare in _preparations(grey):
-        if found := _read(prepare()):
-            return found
+        prepared = prepare()
+        texts, unread = _read(prepared)
+        if texts:
+            return texts
+        seen += [(prepared, corners) for corners in unread]
+        if seen and len(seen) <= UNBENT_AT_MOST:
+            prepared, corners = seen[-1]
+            for flat in unbent(prepared, corners):
+                if texts := _read(flat)[0]:
+                    return texts
     return []
 
 
-def _read(grey: Grey) -> list[str]:
-    codes = zxingcpp.read_barcodes(np.ascontiguousarray(grey), formats=zxingcpp.BarcodeFormat.QRCode, try_invert=False)
-    return list(dict.fromkeys(code.text for code in codes if code.valid and code.text))
+def _read(grey: Grey) -> tuple[list[str], list[Corners]]:
+    """Texts of the codes, and the corners of the largest that was found and could not be read."""
+    found = zxingcpp.read_barcodes(
+        np.ascontiguousarray(grey),
+        formats=zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode]),
+        try_invert=False,
+        return_errors=True,
+    )
+    texts = list(dict.fromkeys(code.text for code in found if code.valid and code.text))
+    corners = [np.array([[p.x, p.y] for p in (c.position.top_left, c.position.top_right, c.position.bottom_right, c.position.bottom_left)],
+                        np.float32) for c in found if not c.valid]  # fmt: skip
+    return texts, sorted(corners, key=lambda c: -cv2.contourArea(c))[:1]
 
 
 def _preparations(grey: Grey) -> Iterator[Callable[[], Grey]]:
@@ -63,9 +85,6 @@ def _preparations(grey: Grey) -> Iterator[Callable[[], Grey]]:
     if max(grey.shape) > LONG_SIDE_PX:
         yield lambda: grey
         yield lambda: _even(grey)
-    for way in ((1.0, 0.0), (0.0, 1.0), (0.7, 0.7), (0.7, -0.7)):
-        for length in (7, 13):
-            yield lambda way=way, length=length: _unsmeared(fitted, way, length)
 
 
 def _scaled(grey: Grey, factor: float) -> Grey:
@@ -89,17 +108,3 @@ def _sharp(grey: Grey, sigma: float) -> Grey:
 def _threshold(grey: Grey, block: int) -> Grey:
     smooth = cv2.GaussianBlur(grey, (0, 0), 1)
     return cv2.adaptiveThreshold(smooth, 255, cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY, block, 6)
-
-
-def _unsmeared(grey: Grey, way: tuple[float, float], length: int) -> Grey:
-    """Wiener filter against a straight smear of that many pixels: a hand that moved."""
-    kernel = np.zeros((length, length), np.float32)
-    middle, reach = length // 2, length / 2 - 0.5
-    cv2.line(kernel, (round(middle - way[0] * reach), round(middle - way[1] * reach)),
-             (round(middle + way[0] * reach), round(middle + way[1] * reach)), 1.0)  # fmt: skip
-    spread = np.zeros(grey.shape, np.float32)
-    spread[:length, :length] = kernel / kernel.sum()
-    spread = np.roll(spread, (-middle, -middle), (0, 1))
-    smear, seen = np.fft.rfft2(spread), np.fft.rfft2(grey.astype(np.float32))
-    sharp = np.fft.irfft2(seen * np.conj(smear) / (np.abs(smear) ** 2 + 0.02), grey.shape)
-    return np.clip(sharp, 0, 255).astype(np.uint8)

@@ -149,8 +149,7 @@ def _write_xlsx(lines: Sequence[Sequence[str]], title: str, notes: Mapping[tuple
     sheet.title = title[:31]
     for at, line in enumerate(lines, start=1):
         for column, text in enumerate(line, start=1):
-            cell = sheet.cell(at, column)
-            cell.value = text or None
+            cell = sheet.cell(at, column, text or None)
             cell.data_type = "s" if text else cell.data_type
             cell.number_format = "@"
             if at == 1:

@@ -88,7 +88,8 @@ class SqliteRegisterRows:
 
         text: part of any value that is not personal.
         """
-        where, values = ["register = ?", "row_key > ?"], [register, cursor]
+        where: list[str] = ["register = ?", "row_key > ?"]
+        values: list[Any] = [register, cursor]
         where.append("is_removed = 1" if only == "removed" else "is_removed = 0")
         if text:
             where.append("search like ? escape '\\'")

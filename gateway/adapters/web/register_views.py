@@ -30,7 +30,12 @@ def named(field: Field | Register, t: Texts) -> str:
 
 
 def text_of(field: Field, value: str, t: Texts) -> str:
-    return shown(field, value, t.language)
+    return masked(value) if field.personal else shown(field, value, t.language)
+
+
+def masked(value: str) -> str:
+    """A personal value as a page shows it: 138****5678, 王*."""
+    return f"{value[:3]}****{value[-4:]}" if len(value) >= 11 else value[:1] + "*" * (len(value) - 1)
 
 
 def list_fields(register: Register) -> list[Field]:
