@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import tomllib
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlite_utils import Database, Migrations
 
 from gateway.adapters.store.check import findings
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.rebuild import rebuild
 from gateway.adapters.store.register_rows import SqliteRegisterRows
 from gateway.adapters.store.registers import SqliteRegisters
+from gateway.adapters.store.schema import MIGRATIONS
 from gateway.domain.dictionary import registers
 from gateway.domain.register_rows import RegisterRefused, applied, merge_patch, merge_patched, values_of
 from gateway.domain.register_sources import sources
@@ -305,5 +308,29 @@ def test_whatever_persons_do_the_store_verifies(tmp_path_factory, steps: list[st
                 site.book.remove("vehicle", key, by="李", why="停")
         except RegisterRefused:
             pass
+    assert findings(site.file) == []
+    site.file.close()
+
+
+def test_vehicles_of_the_former_table_become_rows_with_entries(tmp_path):
+    folder = tmp_path / "old"
+    folder.mkdir()
+    old = Migrations("ledger")
+    for migration in MIGRATIONS[:3]:
+        old()(migration)
+    database = Database(sqlite3.connect(folder / "ledger.sqlite3"))
+    old.apply(database)
+    doc = {"plate_no": "云D63185", "plate_colour": "1", "vehicle_type": "Q11", "fuel_type": "B", "emission_stage": "6",
+           "driver_phone": "13900001111", "fleet_name": "个体", "certificates": {"hazmat_permit": "2027-01-01"}}  # fmt: skip
+    for plate, is_audited in (("云D63185", True), ("云D63186", False)):
+        text = json.dumps(doc | {"plate_no": plate, "is_audited": is_audited}, ensure_ascii=False)
+        database.execute("insert into vehicle values (?,?,?,?)", (plate, "1", text, NOON_MS))
+    database.conn.commit()
+    database.conn.close()
+    site = Site(folder)
+    known, other = site.gate.vehicle("云D63185", "1"), site.gate.vehicle("云D63186", "1")
+    assert (known.is_audited, other.is_audited) == (True, False)
+    assert known.driver_phone == "13900001111" and known.certificates == {"hazmat_permit": "2027-01-01"}
+    assert [e["body"]["origin"] for e in site.store.history("vehicle", "云D63185/1")] == ["m0003 vehicle"]
     assert findings(site.file) == []
     site.file.close()
