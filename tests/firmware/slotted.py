@@ -7,8 +7,11 @@ from pathlib import Path
 
 from rig import ROOT, Broker, Gateway, LaneBoard, Plant, free_port, make_keys
 
+from gateway.adapters.broker.pki import ensure_site_keys
 from gateway.adapters.technician.access import Access
 from tools.flash import image
+
+TECHNICIAN = "technician-li"  # he may send a signed update; see gateway/adapters/broker/access.py
 
 
 class SlottedBoard(LaneBoard):
@@ -76,9 +79,10 @@ class Site:
         self.gateway = Gateway(self.keys, self.port)
         self.plant = Plant()
         self.board = SlottedBoard(folder / "flash", self.keys, self.plant, self.port, public, first, **settings)
+        ensure_site_keys(self.keys.folder, site_code=self.keys.site_code, lanes=[], roles=[TECHNICIAN])
         self.access = Access(
-            "gateway", self.keys.site_code, "127.0.0.1", self.port, "gateway.local", self.keys.ca_crt,
-            self.keys.crt("gateway"), self.keys.key("gateway"),
+            TECHNICIAN, self.keys.site_code, "127.0.0.1", self.port, "gateway.local", self.keys.ca_crt,
+            self.keys.crt(TECHNICIAN), self.keys.key(TECHNICIAN),
         )  # fmt: skip
 
     def close(self) -> None:

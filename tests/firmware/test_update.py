@@ -13,6 +13,9 @@ from slotted import Site, with_file
 from gateway.adapters.technician.client import Client
 from gateway.adapters.technician.update import Ending, Parcel, Sender
 from tools.flash import image
+from tools.flash.identity import table
+
+ROM_TWIN_BYTES = 336 * 1024  # the partition (256 KiB), the rest of the twin (56 KiB, measured), and the heap's own tables for both
 
 KEY = Ed25519PrivateKey.generate()
 PUBLIC = KEY.public_key().public_bytes_raw()
@@ -110,6 +113,27 @@ def test_an_update_is_paused_by_a_vehicle_resumed_after_lost_supply_and_confirme
     kinds = [e["kind"] for e in site.gateway.events if e["kind"].startswith("update.")]
     assert kinds[-3:] == ["update.verified", "update.committed", "update.confirmed"], kinds
     assert not (site.board.folder / "trial").exists()
+
+
+@pytest.mark.requirement("X-33")
+def test_a_board_whose_code_lies_in_rom_is_updated_and_runs_the_copy(tmp_path):
+    """KC868-A16 on its twin, in the heap that it has; then an image that does not start, and back."""
+    first = image.build("kc868_a16")
+    heap = (table("kc868_a16").HEAP_BYTES - 45 * 1024) * 2 + ROM_TWIN_BYTES
+    site = Site(tmp_path, PUBLIC, first, board="kc868_a16", absent=["alarm_sense"], absent_outputs=[], heap=str(heap))
+    try:
+        assert online(site, image.FIRMWARE)["slot"] == "a"
+        assert (tmp_path / "flash/.romfs").read_bytes().startswith(b"\xd2\xcd\x31")
+        ending = Sending(site, parcel(image.build("kc868_a16", "0.2.0"))).end(120)
+        assert ending.state == "committed", ending
+        assert online(site, "0.2.0", 60)["slot"] == "b"
+        site.board.power_cut()
+        until(lambda: site.gateway.statuses[-1]["online"] and site.board.starts >= 4, 60, "online again")
+        assert site.gateway.statuses[-1]["firmware"] == "0.2.0"
+        assert (tmp_path / "flash/rom.copy").read_text() == image.build("kc868_a16", "0.2.0").sha256
+    finally:
+        print(site.board.console()[-3000:])
+        site.close()
 
 
 @pytest.mark.requirement("X-33")
