@@ -31,8 +31,12 @@ from gateway.adapters.sntp import server as sntp
 from gateway.adapters.store.check import findings
 from gateway.adapters.store.commissioning import CommissioningFiles
 from gateway.adapters.store.connection import LedgerFile, StoreRefused
+from gateway.adapters.store.counters import SqliteCounters
 from gateway.adapters.store.heads import LedgerKey, SqliteHeads
 from gateway.adapters.store.ledger import SqliteLedger
+from gateway.adapters.store.ledger_pack import Packer
+from gateway.adapters.store.ledger_query import LedgerReader, SqliteLedgerQueries
+from gateway.adapters.store.misuse_reads import SqliteMisuseReads
 from gateway.adapters.store.offline import SqliteOfflineLists
 from gateway.adapters.store.outbox import SqliteOutbox
 from gateway.adapters.store.policy import SqlitePolicies
@@ -42,6 +46,7 @@ from gateway.adapters.store.register_rows import SqliteRegisterRows
 from gateway.adapters.store.registers import SqliteRegisters
 from gateway.adapters.store.sides import SqliteSides
 from gateway.adapters.store.sweep import SqliteSweep, load_terms
+from gateway.adapters.store.tasks import SqliteTasks
 from gateway.adapters.store.visits import SqliteVisits
 from gateway.adapters.systemd import notify
 from gateway.adapters.technician.access import Access
@@ -62,6 +67,7 @@ from gateway.services.capture import VehicleCapture
 from gateway.services.changes import Changes
 from gateway.services.commissioning_desk import CommissioningDesk
 from gateway.services.conditions import Conditions
+from gateway.services.counting import CounterDesk
 from gateway.services.desk import SiteDesk
 from gateway.services.desk_port import Condition
 from gateway.services.goods_desk import GoodsDesk
@@ -70,6 +76,8 @@ from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
 from gateway.services.lane_desk import LaneDesk
 from gateway.services.lane_view import LaneNow
 from gateway.services.late_entry import LateEntries
+from gateway.services.ledger_query import LedgerQuery
+from gateway.services.misuse import FiguresRefused, MisuseWatch, load_figures
 from gateway.services.naming import Namer
 from gateway.services.office import Office
 from gateway.services.offline_lists import OfflineLists
@@ -84,6 +92,7 @@ from gateway.services.register_watch import RegisterWatch
 from gateway.services.relay import Relay, RelaySettings
 from gateway.services.technician_desk import TechnicianDesk
 from gateway.services.use_records import UseDesk
+from gateway.services.watching import LedgerWatch
 
 log = structlog.get_logger()
 
@@ -92,6 +101,7 @@ PROFILES = Path(__file__).parent / "adapters" / "uplink" / "profiles"
 REFUSALS = (
     ConfigRefused, StoreRefused, PackRefused, ProfileError, KeyRefused, KeyFileError, ConsolePortUnusable,
     serve.BrokerStartError, VehicleRefused, RetentionRefused,
+    FiguresRefused,
 )  # fmt: skip
 
 
@@ -302,7 +312,9 @@ class Gateway:
             book=self.book, clock=self.clock, conditions=self.conditions, send=self.link.send_list,
         )  # fmt: skip
         sides = SqliteSides(self.file)
-        goods = GoodsDesk(ledger=self.ledger, sides=sides, queries=self.queries, clock=self.clock, exit_needs=settings.site.exit_needs)
+        goods = GoodsDesk(
+            ledger=self.ledger, sides=sides, queries=self.queries, clock=self.clock, exit_needs=settings.site.exit_needs
+        )
         self.desks = {
             lane.id: LaneDesk(
                 Place(settings.site.enterprise_code, lane.id, lane.name, lane.direction, lane.entrance_code,
@@ -333,6 +345,18 @@ class Gateway:
             queries=self.queries, registers=self.registers, outbox=self.outbox, frames=self.frames, clock=self.clock,
             changes=self.changes, conditions=self.conditions, clock_state=self.clock_state,
         )  # fmt: skip
+        self.reading_apart, self.watch_reader = (
+            LedgerReader(settings.site.data_dir),
+            LedgerReader(settings.site.data_dir),
+        )
+        self.tasks, self.ledger_query = SqliteTasks(self.file), LedgerQuery(SqliteLedgerQueries(self.reading_apart))
+        self.counters = CounterDesk(SqliteCounters(self.watch_reader), self.tasks, self.clock, self.conditions,
+                                    lambda lane: self.desks[lane].place.name if lane in self.desks else lane)  # fmt: skip
+        self.misuse = MisuseWatch(SqliteMisuseReads(self.watch_reader, self.file), self.tasks, self.clock, self.conditions,
+                                  load_figures(), self.frames.thumbs)  # fmt: skip
+        self.ledger_watch = LedgerWatch(
+            self.counters, self.misuse, Packer(self.file, self.watch_reader), self.clock, self.conditions
+        )
         self.console = ConsoleServer(create_app(self.desk, self.frames, title=settings.site.name, registers=RegisterDesk(self.register_book, self.audit, tables, settings.site.data_dir), office=self.office),
                                      host=settings.web.host, port=settings.web.port)  # fmt: skip
 
@@ -343,6 +367,8 @@ class Gateway:
             loop.add_signal_handler(number, stopping.set)
         async with contextlib.AsyncExitStack() as parts:
             parts.callback(self.file.close)
+            parts.callback(self.reading_apart.close)
+            parts.callback(self.watch_reader.close)
             await self.console.start()
             parts.push_async_callback(self.console.stop)
             self.reader.start()
@@ -363,6 +389,7 @@ class Gateway:
                     ("lists", self.lists.run()),
                     ("housekeeper", self.housekeeper.run()),
                     ("registers", self.register_watch.run()),
+                    ("ledger watch", self.ledger_watch.run()),
                 )
             ]
             for task in tasks:

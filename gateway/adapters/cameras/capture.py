@@ -33,6 +33,8 @@ from gateway.adapters.cameras.ring import Packet, PacketRing, evenly
 MIN_WIDTH_PX, MIN_HEIGHT_PX = 1280, 720
 """Smallest picture whose photographs are accepted. Source: HJ 1321-2023 camera requirements (720p and better)."""
 CONSOLE_WIDTH_PX = 960
+THUMB_PX = (16, 9)
+"""Width and height of the small grey picture by which a covered or moved camera is told."""
 BEAT_S = 1.0
 LOOK_S = 0.2
 """How often to look for a new key frame: a picture for the console is then at most GOP + LOOK_S old."""
@@ -79,6 +81,7 @@ class CaptureState:
     is_frozen: bool = False
     refused: str = ""
     last_error: str = ""
+    thumb: bytes = b""  # the newest picture, THUMB_PX, grey
 
 
 def refusal(width_px: int, height_px: int) -> str:
@@ -211,8 +214,9 @@ class Capture:
         width_px = min(CONSOLE_WIDTH_PX, frame.width)
         height_px = frame.height * width_px // frame.width // 2 * 2
         image = frame.reformat(width=width_px, height=height_px, format="rgb24").to_ndarray()
-        jpeg = io.BytesIO()
-        Image.fromarray(image).save(jpeg, "JPEG", quality=80)
+        jpeg, picture = io.BytesIO(), Image.fromarray(image)
+        self._note(thumb=picture.convert("L").resize(THUMB_PX, Image.Resampling.BOX).tobytes())
+        picture.save(jpeg, "JPEG", quality=80)
         return jpeg.getvalue(), packet.at_ms
 
     def _decode(self, packets: Sequence[Packet]) -> Iterator[tuple[int, av.VideoFrame]]:

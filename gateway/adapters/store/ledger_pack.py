@@ -141,10 +141,13 @@ def pack_all(conn: sqlite3.Connection) -> int:
 
 
 class Packer:
-    """Packs the days behind a running gateway, one at a call; only its two short transactions hold up the writer."""
+    """Packs the days behind a running gateway, one at a call; only its two short transactions hold up the writer.
 
-    def __init__(self, file: LedgerFile) -> None:
-        self._file = file
+    source: a connection of its own to read by, the file's where there is none.
+    """
+
+    def __init__(self, file: LedgerFile, source: Any = None) -> None:
+        self._file, self._source = file, source or file
 
     def days_waiting(self, before_day: int) -> list[int]:
         """Days before before_day that have rows and are not packed, newest first."""
@@ -153,7 +156,7 @@ class Packer:
             ready = ready_days(conn)
             return [day for day in reversed(days_with_rows(conn, ready)) if day < before_day and day not in ready]
 
-        return self._file.read(find)
+        return self._source.read(find)
 
     def pack(self, day: int) -> bool:
         """False if a row changed meanwhile: call again. Raises LedgerUnavailable."""
@@ -163,7 +166,7 @@ class Packer:
             words = {name: Words(conn, name) for name in FACTS}
             return words, columns_of(conn, day, words, FACTS)
 
-        words, made = self._file.read(make)
+        words, made = self._source.read(make)
         return self._file.write(lambda conn: finish(conn, day, words, made))
 
 
