@@ -340,3 +340,32 @@ def test_another_board_for_a_lane_gets_new_keys_and_the_old_ones_are_refused(tmp
     assert not is_new and same.fingerprint(LANE) == old
     other, is_new = provision.keys_for(tmp_path, site=SITE, lane=LANE, board_id="bb")
     assert is_new and other.fingerprint(LANE) != old
+
+
+@pytest.mark.requirement("X-31")
+def test_a_board_whose_code_must_lie_in_rom_gets_it_copied_into_its_partition(tmp_path):
+    plant = Plant()
+    site = write_site(tmp_path / "site", free_port())
+    board = PtyBoard(tmp_path / "flash", plant, hardware="kc868_a16")
+    told: list[str] = []
+    try:
+        wishes = session.Wishes(site, LANE, board.port, io_seconds=0, answers=site.parent / "answers.toml", out=tmp_path)
+        record = session.flash(wishes, lambda text, default: default, told.append)
+    finally:
+        board.close()
+        plant.close()
+    assert (record.board, record.firmware) == ("kc868_a16", image.FIRMWARE)
+    built = image.build("kc868_a16")
+    rom = b"".join(content for _, content in built.files)
+    assert (tmp_path / "flash/.romfs").read_bytes()[: len(rom)] == rom
+    assert (tmp_path / "flash/rom.copy").read_text() == built.sha256
+
+
+def test_an_interpreter_without_romfs_is_refused_where_the_code_must_lie_in_rom():
+    class WithoutRom(Quiet):
+        def rom_bytes(self) -> int:
+            return 0
+
+    with pytest.raises(ImageError, match="ROMFS"):
+        session._check_rom(WithoutRom([]), "kc868_a16", image.build("kc868_a16"))
+    session._check_rom(WithoutRom([]), "ws_s3_eth_8di_8ro", image.build("ws_s3_eth_8di_8ro"))
