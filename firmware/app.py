@@ -13,6 +13,7 @@ from boards.drivers.fit import Misfit
 from lane import borrow
 from lane.clock import Clock
 from lane.contract import ROLES, ContractError
+from lane.flash import RawFlash
 from lane.health import Health
 from lane.journal import Journal
 from lane.link import Link
@@ -193,7 +194,8 @@ def build():
     board.arm_watchdog(WATCHDOG_MS)
     clock = Clock(time.ticks_ms)
     log.ms = clock.ms
-    journal = Journal("journal", clock.now() ^ random_16())
+    device, sectors = board.journal_place()
+    journal = Journal("journal", clock.now() ^ random_16(), RawFlash(device) if device else None, sectors)
     board.feed()
     parts = Parts(settings, board, clock, journal, log)
     parts.safety.inputs.lost = board.lost

@@ -114,7 +114,13 @@ CODE = (
     "rom"  # the application's code does not fit beside TLS: it must run from ROMFS (a partition "romfs") or be frozen
 )
 RESERVE_BYTES = 16 * 1024
-FLASH = {"file_system_bytes": 2048 * 1024, "block_bytes": 4096, "erase_cycles": 100000, "journal": "journal"}
+FLASH = {
+    "file_system_bytes": 2048 * 1024,
+    "block_bytes": 4096,
+    "erase_cycles": 100000,
+    "journal": "journal",
+    "journal_sectors": 160,
+}
 
 
 def safe_outputs():

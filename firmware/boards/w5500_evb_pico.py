@@ -101,7 +101,13 @@ WATCHDOG_MAX_MS = 8388
 HEAP_BYTES = 190 * 1024  # TLS is inside it
 CODE = "rom"  # the application's code does not fit beside TLS: it must run from ROMFS (a build with one) or be frozen
 RESERVE_BYTES = 16 * 1024
-FLASH = {"file_system_bytes": 1408 * 1024, "block_bytes": 4096, "erase_cycles": 100000, "journal": "journal"}
+FLASH = {
+    "file_system_bytes": 1408 * 1024,
+    "block_bytes": 4096,
+    "erase_cycles": 100000,
+    "journal": None,
+    "journal_sectors": 64,
+}
 
 
 def safe_outputs():

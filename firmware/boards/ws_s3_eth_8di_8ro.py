@@ -103,7 +103,13 @@ WATCHDOG_MAX_MS = 60000
 HEAP_BYTES = 8 * 1024 * 1024  # octal PSRAM; TLS is outside it
 CODE = "files"
 RESERVE_BYTES = 128 * 1024
-FLASH = {"file_system_bytes": 14 * 1024 * 1024, "block_bytes": 4096, "erase_cycles": 100000, "journal": "journal"}
+FLASH = {
+    "file_system_bytes": 14 * 1024 * 1024,
+    "block_bytes": 4096,
+    "erase_cycles": 100000,
+    "journal": "journal",
+    "journal_sectors": 512,
+}
 
 
 def safe_outputs():

@@ -150,14 +150,14 @@ class Walk:
 
 
 class Journal:
-    def __init__(self, folder, random_16, flash=None):
-        """folder: made when missing. random_16: for this boot's id. flash: lane.flash; default: a folder in `folder`."""
+    def __init__(self, folder, random_16, flash=None, sectors=SECTORS):
+        """folder: made when missing. random_16: for this boot's id. flash: lane.flash; default: so many sectors in `folder`."""
         self._folder = folder
         try:
             os.mkdir(folder)
         except OSError:
             pass  # exists
-        self._flash = flash or FolderFlash(folder + "/ring", SECTORS)
+        self._flash = flash or FolderFlash(folder + "/ring", sectors)
         self.lost = 0  # events given up for want of flash
         self.erases = 0  # since boot
         self.last_boot = None

@@ -6,6 +6,7 @@ board are those of flash_models.toml applied to counted reads and to the time of
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -40,18 +41,20 @@ def figures() -> dict[str, Any]:
     size = roster["size"]
     boards = {}
     for name, model in models.items():
-        wear = on_interpreter(ROOT / "tools/bench/link/wear.py", model["journal_sectors"], PASSAGES, heap="12M")
-        used = wear["raw" if model["is_raw"] else "folder"]
-        sectors = model["journal_sectors"] + (0 if model["is_raw"] else 24)
+        place = importlib.import_module(f"firmware.boards.{name}").FLASH  # what the firmware takes, no other figure
+        journal, is_raw = place["journal_sectors"], place["journal"] is not None
+        wear = on_interpreter(ROOT / "tools/bench/link/wear.py", journal, PASSAGES, heap="12M")
+        used = wear["raw" if is_raw else "folder"]
+        sectors = journal + (0 if is_raw else 24)
         per_year = used["erases"] / used["passages"] * a_day * 365 / sectors
         flash_us = (
             size["flash_reads_max"] * model["read_call_us"]
             + size["flash_read_bytes_max"] / 1024 * model["read_us_per_kib"]
         )
         boards[name] = {
-            "journal_bytes": model["journal_sectors"] * 4096,
+            "journal_bytes": journal * 4096,
             "capacity_passages": wear["capacity"],
-            "bytes_per_passage": round(model["journal_sectors"] * 4096 / wear["capacity"]),
+            "bytes_per_passage": round(journal * 4096 / wear["capacity"]),
             "erases_per_passage": round(used["erases"] / used["passages"], 3),
             "erases_per_sector_and_year": round(per_year, 1),
             "years_until_worn": round(cycles / per_year),

@@ -225,7 +225,17 @@ class LaneBoard:
         """False while outputs could not be driven for longer than UNDRIVEN_MS."""
         return time.ticks_diff(time.ticks_ms(), self._driven) < UNDRIVEN_MS
 
-    # ---- sign, watchdog, reset ----
+    # ---- flash, sign, watchdog, reset ----
+
+    def journal_place(self):
+        """(block device or None, sectors): a data partition for the journal, where this interpreter was built with one."""
+        flash = self._table.FLASH
+        if flash["journal"] is not None:
+            from esp32 import Partition
+
+            for part in Partition.find(Partition.TYPE_DATA, label=flash["journal"]):
+                return part, part.ioctl(4, 0)
+        return None, flash["journal_sectors"]
 
     def sign_write(self, data):
         self._line.send(data)

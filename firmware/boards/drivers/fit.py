@@ -14,7 +14,9 @@ A board file (boards/NAME.py) is a table. Tools import it as `firmware.boards.NA
     I2C, RS485, ADC, RTC, LAN  what these need, or None
     FREE                       labels that no role needs by default
     CODE                       "files": .mpy files on the file system will do; "rom": only from ROMFS or frozen, else the heap is too small
-    HEAP_BYTES, RESERVE_BYTES, FLASH, WATCHDOG_MAX_MS, DRIVES
+    FLASH                      file system, block, erase cycles; journal: label of a data partition for it, or None, and how many sectors it has;
+                               without that partition (or with a smaller one) the journal is a folder of as many files
+    HEAP_BYTES, RESERVE_BYTES, WATCHDOG_MAX_MS, DRIVES
 
 Roles are lane.contract ROLES and OUTPUTS. A role in neither table is not connected by default. A lane's config.json may move any role:
 "io": {"beam": "X05 nc"}. `fit` gives the result or says by name what does not fit.

@@ -29,6 +29,7 @@ BOARDS = {
     "kc868_a16": {
         "machine": "Generic ESP32 module with ESP32",
         "port": "esp32",
+        "partitions": {"journal": 160},
         "romfs": 256 * 1024,
         "pins": 40,
         "inputs_only": 34,
@@ -49,6 +50,7 @@ BOARDS = {
     "ws_s3_eth_8di_8ro": {
         "machine": "Generic ESP32S3 module with Octal-SPIRAM with ESP32S3",
         "port": "esp32s3",
+        "partitions": {"journal": 512},
         "pins": 49,
         "inputs_only": 99,
         "i2c": (42, 41),
