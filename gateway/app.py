@@ -76,6 +76,7 @@ from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
 from gateway.services.lane_desk import LaneDesk
 from gateway.services.lane_view import LaneNow
 from gateway.services.late_entry import LateEntries
+from gateway.services.ledger_desk import LedgerDesk
 from gateway.services.ledger_query import LedgerQuery
 from gateway.services.misuse import FiguresRefused, MisuseWatch, load_figures
 from gateway.services.naming import Namer
@@ -357,7 +358,9 @@ class Gateway:
         self.ledger_watch = LedgerWatch(
             self.counters, self.misuse, Packer(self.file, self.watch_reader), self.clock, self.conditions
         )
-        self.console = ConsoleServer(create_app(self.desk, self.frames, title=settings.site.name, registers=RegisterDesk(self.register_book, self.audit, tables, settings.site.data_dir), office=self.office),
+        ledger = LedgerDesk(self.ledger_query, self.tasks, SqliteCounters(self.reading_apart), self.clock,
+                            {lane.id: lane.name for lane in settings.lanes})  # fmt: skip
+        self.console = ConsoleServer(create_app(self.desk, self.frames, title=settings.site.name, registers=RegisterDesk(self.register_book, self.audit, tables, settings.site.data_dir), office=self.office, ledger=ledger),
                                      host=settings.web.host, port=settings.web.port)  # fmt: skip
 
     async def run(self) -> None:

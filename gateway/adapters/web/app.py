@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from gateway.adapters.web.api import create_api
 from gateway.adapters.web.board import Board
+from gateway.adapters.web.ledger_pages import create_ledger_pages
 from gateway.adapters.web.office_pages import create_office_pages
 from gateway.adapters.web.origin import OriginGuard
 from gateway.adapters.web.page import PageMaker
@@ -22,6 +23,7 @@ from gateway.adapters.web.refusals import Refusal
 from gateway.adapters.web.register_pages import create_register_pages
 from gateway.adapters.web.renderer import Renderer
 from gateway.services.desk_port import Desk
+from gateway.services.ledger_desk import LedgerDesk
 from gateway.services.office import Office
 from gateway.services.ports import Frames
 from gateway.services.register_desk import RegisterDesk
@@ -30,11 +32,17 @@ log = logging.getLogger(__name__)
 
 
 def create_app(
-    desk: Desk, frames: Frames, *, title: str, registers: RegisterDesk | None = None, office: Office | None = None
+    desk: Desk,
+    frames: Frames,
+    *,
+    title: str,
+    registers: RegisterDesk | None = None,
+    office: Office | None = None,
+    ledger: LedgerDesk | None = None,
 ) -> FastAPI:
     """The console for one gateway. title: shown in the browser's tab, usually the enterprise's name.
 
-    registers, office: None leaves their pages out.
+    registers, office, ledger: None leaves their pages out.
 
     The interactive pages of FastAPI load scripts from elsewhere and are off; /api/openapi.json is the reference.
     Where the browser packages are missing the pages still answer, say so, and do not update by themselves.
@@ -52,6 +60,9 @@ def create_app(
     if office is not None:
         renderer.sections[:0] = [("/visits", "visits"), ("/office", "entry")]
         app.include_router(create_office_pages(office, PageMaker(board, renderer)))
+    if ledger is not None:
+        renderer.sections += [("/ledger", "ledger"), ("/tasks", "tasks"), ("/counters", "counters")]
+        app.include_router(create_ledger_pages(ledger, PageMaker(board, renderer)))
     if renderer.sections:
         renderer.sections.insert(0, ("/", "live"))
     if not renderer.are_packages_installed:
