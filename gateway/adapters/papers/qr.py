@@ -6,6 +6,7 @@ first, until one is read. Measured by `lvzha bench qr`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import cv2
@@ -17,7 +18,8 @@ from gateway.adapters.papers.unbend import unbent
 MAX_BYTES = 20_000_000
 MAX_PIXELS = 50_000_000
 LONG_SIDE_PX = 1600  # a code of 40 mm on a sheet that fills the picture still has 4 pixels a module
-UNBENT_AT_MOST = 3  # tries per picture
+UNBENT_AT_MOST = 4  # tries per picture
+BUDGET_S = 5.0  # for one picture; what is not read by then is photographed again
 Grey = np.ndarray  # uint8 (h, w)
 Corners = np.ndarray  # float32 (4, 2): top left, top right, bottom right, bottom left
 
@@ -39,15 +41,17 @@ def decoded(picture: bytes) -> Grey:
 
 
 def texts_in(grey: Grey) -> list[str]:
-    seen: list[tuple[Grey, Corners]] = []
+    until_s = time.monotonic() + BUDGET_S
+    tries = 0
     for prepare in _preparations(grey):
+        if time.monotonic() > until_s:
+            break
         prepared = prepare()
         texts, unread = _read(prepared)
         if texts:
             return texts
-        seen += [(prepared, corners) for corners in unread]
-        if seen and len(seen) <= UNBENT_AT_MOST:
-            prepared, corners = seen[-1]
+        for corners in unread if tries < UNBENT_AT_MOST else ():
+            tries += 1
             for flat in unbent(prepared, corners):
                 if texts := _read(flat)[0]:
                     return texts
@@ -72,13 +76,13 @@ def _preparations(grey: Grey) -> Iterator[Callable[[], Grey]]:
     fitted = _scaled(grey, min(1.0, LONG_SIDE_PX / max(grey.shape)))
     yield lambda: fitted
     yield lambda: _even(fitted)
+    yield lambda: _scaled(fitted, 0.6)
     yield lambda: cv2.medianBlur(fitted, 3)
     yield lambda: cv2.medianBlur(_even(fitted), 5)
     yield lambda: _sharp(_scaled(fitted, 1.5), 3)
     yield lambda: _sharp(_even(cv2.medianBlur(fitted, 3)), 5)
     for block in (31, 61, 111):
         yield lambda block=block: _threshold(fitted, block)
-    yield lambda: _scaled(fitted, 0.6)
     yield lambda: _scaled(_even(fitted), 0.6)
     yield lambda: _scaled(fitted, 0.4)
     yield lambda: _sharp(_scaled(_even(fitted), 2.0), 4)
