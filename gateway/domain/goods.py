@@ -43,6 +43,7 @@ class Goods:
     document_t: float | None = None
     bill_photo: str = ""
     pass_id: str = ""
+    joined: bool = False  # by plate, way and time, not by the source
     entered_at_ms: int = 0
     explained: str = ""
     explained_by: str = ""

@@ -58,9 +58,16 @@ class GoodsBook:
         named = [(row, goods_of(row)) for row in self._sides.of_pass("goods", p.pass_id)]
         if named:
             row, goods = max(named, key=lambda found: (-SOURCES.index(found[1].source), found[1].at_ms))
-            return Carried(goods, row.side_id, 1.0)
+            return Carried(goods, row.side_id, gate_rules().confidence[goods.source] if goods.joined else 1.0)
         plate, colour = (p.identity.plate_no, p.identity.plate_colour) if p.identity else ("", "5")
         return self.goods_at(plate, colour, p.direction, p.arrived_at_ms)
+
+    def bound(self, p: Pass) -> list[SideRow]:
+        """The record that belongs to a crossing by plate, way and time: bound to it from now on, so that no other takes it."""
+        found = self.goods_for(p) if p.end in CROSSED else Carried()
+        if found.goods is None or found.goods.pass_id:
+            return []
+        return [side_row(found.side_id, replace(found.goods, pass_id=p.pass_id, joined=True))]
 
     def goods_at(self, plate: str, colour: str, direction: str, at_ms: int) -> Carried:
         if not plate:

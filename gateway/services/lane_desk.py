@@ -416,6 +416,7 @@ class LaneDesk:
         """Add the closing entry, the visit and the upload that is now free to go to the change."""
         p = settle(p, self._ledger, change, at_ms)
         change.sides += uses_of_pass(p, self._ledger)
+        change.sides += self._goods.bound(p) if self._goods else []
         change.entries.append(judging.closing_entry(p, at_ms))
         change.uploads.append(self._upload(p, is_waiting=False, photos=photos))
         return p

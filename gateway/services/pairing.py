@@ -54,7 +54,9 @@ def _known(ledger: Ledger, seeds: set[Plate], from_ms: int) -> dict[str, VisitRo
     """The visits that a pass at from_ms may touch: of its plate and the plates one character off, and on from those with later passes."""
     known: dict[str, VisitRow] = {}
     done: set[Plate] = set()
-    next_plates = set(seeds) | {n for s in seeds for n in _near(ledger, s)}
+    # an exit that took a plate at one character may be one character from the seed's, and that plate then two
+    taken = {(plate, colour) for _, colour in seeds for plate in ledger.near_from(colour, from_ms)}
+    next_plates = set(seeds) | taken | {n for s in seeds for n in _near(ledger, s)}
     while next_plates:
         done |= next_plates
         rows = [v for plate, colour in sorted(next_plates) for v in ledger.visits_from(plate, colour, from_ms)]

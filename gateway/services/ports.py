@@ -354,6 +354,10 @@ class Ledger(Protocol):
         """Those of these plates that have a visit."""
         ...
 
+    def near_from(self, plate_colour: str, from_ms: int) -> list[str]:
+        """Plates of the visits that an exit joined as `near` from that moment on."""
+        ...
+
     def visit(self, visit_id: str) -> VisitRow | None: ...
 
     def rows_with_plate(self, plate_no: str) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from gateway.adapters.store.rebuild import rebuild
 from gateway.domain.goods import GoodsRefused, goods_from
 from gateway.domain.passing import Identity
 from gateway.domain.policy import ALLOW, HOLD
+from gateway.services.ports import Change
 from tests.unit.office_site import OfficeSite
 from tests.unit.policy_bench import at
 from tests.unit.test_visits import a_pass
@@ -160,3 +161,14 @@ async def test_changed_side_record_is_found_and_made_anew(site):
         site.file.write(lambda c, damage=damage: c.execute(damage))
         assert any(side in text for text in findings(site.file))
         assert (await rebuild(site.file, site.now_ms))["sides"] == 1 and findings(site.file) == []
+
+
+@pytest.mark.requirement("S0-79")
+async def test_record_bound_to_a_crossing_is_taken_by_no_other(site):
+    await site.goods.record(BASE | {"goods_name": "焦炭", "net_t": 30})
+    first, second = await site.end(leaving()), await site.end(leaving(2, "2026-11-20 07:20:00"))
+    rows = site.goods.bound(first)
+    await site.ledger.commit(Change(sides=rows))
+    assert (site.goods.goods_for(first).goods.quantity_t, site.goods.goods_for(first).confidence) == (30, 0.95)
+    assert site.goods.bound(first) == [] and not site.goods.goods_for(second).is_known
+    assert site.goods.bound(await site.end(replace(leaving(3), end="backed_out"))) == [] and findings(site.file) == []

@@ -142,6 +142,28 @@ async def test_passes_known_in_any_order_make_the_visits_that_they_make_in_order
 
 
 @pytest.mark.requirement("X-23")
+@pytest.mark.parametrize("seed", [54, 58, 90, 96, 124, 183, 232])  # seeds that found faults
+async def test_late_pass_moves_exits_along_a_chain_of_plates_one_character_apart(tmp_path, seed):
+    rng = random.Random(seed)
+    plates = ["云A22285", "云A2228S", "云A22Z85", "云A2Z285", "云AZZ285"]
+    passes = [
+        a_pass(n + 1, rng.choice(plates), rng.choice(("in", "out")), T0 + rng.randrange(40) * HOUR // 2)
+        for n in range(8)
+    ]
+    order = passes.copy()
+    random.Random(seed).shuffle(order)
+    file = LedgerFile(tmp_path)
+    for p in order:
+        await end(SqliteLedger(file), p)
+    whole = pair([], [Crossing(p.pass_id, p.identity.plate_no, "1", p.direction, p.arrived_at_ms, f"V{p.record_no}") for p in passes],
+                 near_within_ms=24 * HOUR)  # fmt: skip
+    assert visits(file) == {
+        (v.in_pass, v.out_pass, v.state, v.pair_basis, v.visit_id, v.plate_no) for v in whole.values()
+    }
+    file.close()
+
+
+@pytest.mark.requirement("X-23")
 async def test_corrected_plate_is_paired_anew_and_says_so(tmp_path):
     file = LedgerFile(tmp_path)
     ledger = SqliteLedger(file)

@@ -30,7 +30,9 @@ def visits_from(conn: sqlite3.Connection, plate: str, colour: str, from_ms: int)
     """The visit of this plate that was open at from_ms, and every one with an entry, or an exit alone, from then on."""
     key = (plate, colour, from_ms)
     before = _rows(
-        conn, "where plate_no = ? and plate_colour = ? and time_in_ms < ? order by time_in_ms desc limit 1", key
+        conn,
+        "where plate_no = ? and plate_colour = ? and time_in_ms < ? order by time_in_ms desc, in_pass desc limit 1",
+        key,
     )
     return [
         *[v for v in before if v.time_out_ms is None or v.time_out_ms >= from_ms],
@@ -43,6 +45,15 @@ def plates_among(conn: sqlite3.Connection, plates: Sequence[str], colour: str) -
     """Those of these plates that have a visit."""
     return [p for p in plates if conn.execute(
         "select 1 from visit where plate_no = ? and plate_colour = ? limit 1", (p, colour)).fetchone()]  # fmt: skip
+
+
+def near_from(conn: sqlite3.Connection, colour: str, from_ms: int) -> list[str]:
+    """Plates of the visits that an exit joined as `near` from that moment on."""
+    rows = conn.execute(
+        "select distinct plate_no from visit where pair_basis = 'near' and plate_colour = ? and time_out_ms >= ?",
+        (colour, from_ms),
+    )
+    return [row[0] for row in rows]
 
 
 def visit(conn: sqlite3.Connection, visit_id: str) -> VisitRow | None:

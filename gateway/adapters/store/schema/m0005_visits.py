@@ -12,6 +12,7 @@ def m0005_visits(db: Database) -> None:
 
 STATEMENTS = (
     "alter table visit add column pair_basis text check (pair_basis in ('exact', 'near'))",
+    "create index visit_near on visit (plate_colour, time_out_ms) where pair_basis = 'near'",
     "create index visit_inside on visit (time_in_ms) where state = 'inside'",
     "create index visit_unpaired on visit (time_out_ms) where state = 'unpaired'",
     """create table side_record (
