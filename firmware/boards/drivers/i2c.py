@@ -10,6 +10,7 @@ import time
 from machine import I2C, Pin
 
 RETRY_MS = 50
+MUTE_MS = 20  # a chip that did not answer is left alone so long: each failure allocates, and nothing is collected in motion
 TIMEOUT_US = 2000
 
 _TCA_INPUT = 0
@@ -104,6 +105,7 @@ class Expander:
         self._out = bytearray((off,))
         self._in = bytearray(1)
         self._is_due = False
+        self._mute_at = None
         self.level = 0
         self.is_ok = False
 
@@ -112,9 +114,24 @@ class Expander:
         self._is_due = True
         return self.flush()
 
+    def _is_mute(self):
+        if self._mute_at is None:
+            return False
+        if time.ticks_diff(time.ticks_ms(), self._mute_at) < MUTE_MS:
+            return True
+        self._mute_at = None
+        return False
+
+    def _note(self, is_ok):
+        self.is_ok = is_ok
+        if not is_ok:
+            self._mute_at = time.ticks_ms()
+
     def poll(self):
-        """Read eight inputs. No allocation."""
-        self.is_ok = self._bus.read(self._address, _TCA_INPUT if self._is_tca else None, self._in)
+        """Read eight inputs. No allocation unless it fails."""
+        if self._is_mute():
+            return False
+        self._note(self._bus.read(self._address, _TCA_INPUT if self._is_tca else None, self._in))
         if self.is_ok:
             self.level = self._in[0]
         return self.is_ok
@@ -131,9 +148,11 @@ class Expander:
         """Drive what is due. No allocation unless it fails; what failed stays due."""
         if not self._is_due:
             return True
-        self.is_ok = self._bus.write(self._address, _TCA_OUTPUT if self._is_tca else None, self._out)
+        if self._is_mute():
+            return False
+        self._note(self._bus.write(self._address, _TCA_OUTPUT if self._is_tca else None, self._out))
         if self.is_ok and self._is_tca:
-            self.is_ok = self._bus.write(self._address, _TCA_CONFIG, _ZERO)
+            self._note(self._bus.write(self._address, _TCA_CONFIG, _ZERO))
         self._is_due = not self.is_ok
         return self.is_ok
 
