@@ -28,6 +28,7 @@ RESEND_MS = 10000  # events not acknowledged by the gateway although it is heard
 KEPT = 8  # messages that wait for rest; the next one is taken in motion
 UNACKED = 32  # events sent ahead of the gateway's acknowledgement
 _NTP_EPOCH = 2208988800
+_FAULTS = (OSError, ValueError, MqttError, MemoryError, EOFError, asyncio.TimeoutError)
 
 
 class Link:
@@ -76,7 +77,7 @@ class Link:
                 await self._while_at_rest(self._connect())
                 retry_ms = FIRST_RETRY_MS
                 await self._serve()
-            except (OSError, ValueError, MqttError, MemoryError, EOFError, asyncio.TimeoutError) as e:
+            except _FAULTS as e:
                 reason = (type(e).__name__ + " " + str(e)).strip()[:64]
             self._close()
             gc.collect()
@@ -103,14 +104,24 @@ class Link:
 
     async def _while_at_rest(self, work):
         """Wait for `work`, which may hold up the loop (a handshake); give it up as soon as the arm moves."""
-        task = asyncio.create_task(work)
+        failed = []
+
+        async def attempt():
+            try:
+                await work
+            except _FAULTS as e:
+                failed.append(e)  # raised below: asyncio would print that nobody asked for it yet
+
+        task = asyncio.create_task(attempt())
         self.is_shaking = True
         try:
             while not task.done():
                 if not self._parts.safety.barrier.is_at_rest():
                     raise MqttError("the arm moves")
                 await asyncio.sleep_ms(TICK_MS)
-            await task  # raises what it raised
+            await task
+            if failed:
+                raise failed[0]
         finally:
             self.is_shaking = False
             if not task.done():
@@ -170,7 +181,7 @@ class Link:
     async def _ended(self, task):
         try:
             await task
-        except (OSError, ValueError, MqttError, MemoryError, EOFError, asyncio.TimeoutError, asyncio.CancelledError):
+        except _FAULTS + (asyncio.CancelledError,):
             pass
 
     async def _read(self):
@@ -179,7 +190,7 @@ class Link:
                 await self.mqtt.read()
                 while self._orders:  # one order at a time; the rest waits in the socket
                     await asyncio.sleep_ms(TICK_MS // 2)
-        except (OSError, ValueError, MqttError, MemoryError, EOFError, asyncio.TimeoutError) as e:
+        except _FAULTS as e:
             self._read_fault = (type(e).__name__ + " " + str(e)).strip()
 
     async def _hello(self):

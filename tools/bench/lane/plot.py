@@ -18,7 +18,7 @@ PARTS = (  # what one look at the sensors can cost, and its colour
     ("late_us", "调度迟到 scheduler late", "#7fb8a1"),
     ("read_us", "读输入 read", "#4a6fa5"),
     ("link_us", "网络任务 link task", "#9db4d6"),
-    ("packet_us", "一个报文 one packet", "#d98324"),
+    ("record_us", "一个报文 one record", "#d98324"),
     ("output_us", "光耦与继电器 opto and relay", "#a3a3a3"),
 )
 

@@ -18,7 +18,7 @@ DRAIN_US = 3600000000
 def script(whole, found, hours, passes, resets):
     broker = whole.broker
     whole.idle_us = NIGHT_US
-    found["resets"] = found["resets_in_motion"] = found["cuts_in_flash"] = 0
+    found["resets"] = found["resets_in_motion"] = found["cuts_in_flash"] = found["passes"] = found["unclean_wrong"] = 0
     yield whole.is_up
     yield 5000000
     broker.is_away = True
@@ -63,7 +63,8 @@ def _reset(whole, found, excused, is_in_flash):
     found["resets"] += 1
     parts = whole.parts
     ring = parts.safety.ring
-    is_moving = not parts.safety.is_at_rest()
+    is_moving = parts.safety.barrier.motion != 0
+    stored = parts.journal.boot, ring.last_seq - ring.count
     if is_moving:
         found["resets_in_motion"] += 1
         for n in range(ring.count):
@@ -84,7 +85,10 @@ def _reset(whole, found, excused, is_in_flash):
     yield Restart(
         random.choice((machine.PWRON_RESET, machine.SOFT_RESET, machine.WDT_RESET)), 10000 + random.getrandbits(22)
     )
-    yield lambda: whole.parts is not None
+    yield lambda: whole.parts is not None and whole.parts is not parts
+    journal = whole.parts.journal
+    if is_moving and (journal.unclean, journal.last_boot, journal.last_seq) != ("moving",) + stored:
+        found["unclean_wrong"] += 1  # `boot` tells of the motion and of the last event on flash
     yield 1000000
 
 
@@ -105,6 +109,7 @@ def _pass(whole, found, excused, is_reset):
         yield 300000
         road.let_go("button_raise")
     yield lambda: road.position > 0.95
+    found["passes"] += 1 if road.position > 0.95 else 0
     truck.go(time.us, 2.5)
     yield lambda: truck.front_m(time.us) > 16.0
     road.bodies.clear()

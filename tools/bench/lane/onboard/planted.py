@@ -39,13 +39,13 @@ def _without(role):
 
 def retained_accepted():
     """A retained order is carried out."""
-    take = commands.Commands.take
-    commands.Commands.take = lambda self, raw, is_retained: take(self, raw, False)
+    obey = commands.Commands.obey
+    commands.Commands.obey = lambda self, raw, is_retained: obey(self, raw, False)
 
 
 def any_boot_accepted():
     """Orders of another boot are carried out."""
-    take = commands.Commands.take
+    obey = commands.Commands.obey
 
     def planted(self, raw, is_retained):
         try:
@@ -54,9 +54,9 @@ def any_boot_accepted():
             raw = contract.encode_command(message)
         except contract.ContractError:
             pass
-        return take(self, raw, is_retained)
+        return obey(self, raw, is_retained)
 
-    commands.Commands.take = planted
+    commands.Commands.obey = planted
 
 
 def ticks_by_minus():
@@ -67,13 +67,13 @@ def ticks_by_minus():
 
 
 def moves_at_boot():
-    """An arm found open is closed at boot."""
+    """An arm found closed is raised at boot."""
     start = barrier.Barrier.start
 
     def planted(self, now):
         start(self, now)
-        if self.state == "open":
-            self._begin_down(now, "left", None)
+        if self.state == "closed":
+            self._want = barrier.UP
 
     barrier.Barrier.start = planted
 

@@ -213,7 +213,7 @@ class Whole:
         self._go_on()
 
     def _rest_us(self, us):
-        if self.parts is None or self.road.motion:
+        if self.parts is None or self.road.motion or self.road.held:
             return us
         safety = self.parts.safety
         if safety.barrier.is_commanded() or safety.smash.is_testing():
@@ -325,6 +325,18 @@ def settings_of(model, drive):
     return dict(LANE_SETTINGS, drive=drive, absent=model["absent"], absent_outputs=absent)
 
 
+def mount_rom(path):
+    """The firmware's modules run from a ROMFS image, as on a board whose code lies in ROM; the image is not part of the heap."""
+    import vfs
+
+    with open(path, "rb") as f:
+        vfs.mount(vfs.VfsRom(f.read()), "/rom")
+    sys.path.insert(0, "/rom")
+    for name in list(sys.modules):
+        if name.split(".")[0] in ("boards", "lane"):
+            del sys.modules[name]
+
+
 def main(model, seed, what, numbers, fault=None):
     global FLASH
     FLASH = Flash(BLOCKS, model)
@@ -336,6 +348,8 @@ def main(model, seed, what, numbers, fault=None):
 
         planted.plant(fault)
     script = __import__(what).script
+    if model.get("rom"):
+        mount_rom(model["rom"])
     real.collect()
     before = real.mem_alloc()
     whole = Whole(model, settings_of(model, drive), what != "heap")
