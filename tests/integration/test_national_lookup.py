@@ -155,7 +155,7 @@ def test_outside_the_opening_hours_nothing_is_asked_and_the_question_waits_for_t
     assert site.desk.run_due() == 1
 
 
-@pytest.mark.requirement("S0-70", "S3-30")
+@pytest.mark.requirement("S0-70")
 def test_a_scanned_list_is_kept_with_its_text_and_another_vin_in_it_blocks_verified(site):
     rng = random.Random(3)
     text, vin = printed(rng)
