@@ -18,9 +18,13 @@ def write_mosquitto_files(folder: Path, access: Access, *, host: str, port: int,
     """Write mosquitto.conf and its list of rights into folder; returns the path of mosquitto.conf.
 
     A client's id is its certificate's name there, so one lane can never throw another one off. A technician has rights
-    from the next writing and reload after his certificate was made, and none after it was taken away.
+    from the next writing and restart after his certificate was made, and none after it was taken away. A certificate that was
+    replaced or taken away is on the CRL: write these files and restart mosquitto (seconds), and its key is out. A reload
+    (SIGHUP) renews the rights only: mosquitto 2.0 reads the CRL at its start.
     """
     keys, rights = access.keys, folder / "rights"
+    revoked = folder / "revoked.crl"
+    revoked.write_bytes(pki.revocation_list(keys))
     lines: list[str] = []
     for name in (GATEWAY, VISION, *access.lanes, *access.technicians()):
         publish, read = access.topics(name)
@@ -36,6 +40,7 @@ per_listener_settings false
 user {run_as}
 listener {port} {host}
 cafile {keys.ca_crt}
+crlfile {revoked}
 certfile {keys.crt(pki.BROKER)}
 keyfile {keys.key(pki.BROKER)}
 tls_version tlsv1.2

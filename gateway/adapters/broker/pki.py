@@ -36,6 +36,7 @@ BROKER = "broker"
 BROKER_DNS_NAMES = ("gateway.local", "localhost")
 BROKER_ADDRESSES = ("127.0.0.1",)
 _AUTHORITY = "ca"
+REVOKED = "revoked"  # serial numbers, hex, one a line
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
 _SITE = re.compile(r"[0-9A-Za-z]{1,32}")
 
@@ -125,6 +126,7 @@ def reissue(keys_dir: Path | str, *, site_code: str, name: str, broker_addresses
         if not keys.crt(name).exists():
             raise KeyFileError(f"{keys.crt(name)}: there is no certificate to replace")
         addresses = tuple(dict.fromkeys((*BROKER_ADDRESSES, *broker_addresses))) if name == BROKER else None
+        _note_revoked(keys, name)
         # Key first: what a power cut leaves is an error that names the file, never a new certificate for the old key.
         for path in (keys.key(name), keys.key_der(name), keys.crt_der(name), keys.crt(name)):
             path.unlink(missing_ok=True)
@@ -142,9 +144,36 @@ def revoke(keys_dir: Path | str, *, site_code: str, name: str) -> None:
     with _locked(keys.folder):
         if not keys.crt(name).exists():
             raise KeyFileError(f"{keys.crt(name)}: there is no certificate to take away")
+        _note_revoked(keys, name)
         for path in (keys.crt_der(name), keys.crt(name), keys.key(name), keys.key_der(name)):
             path.unlink(missing_ok=True)
         _sync_folder(keys.folder)
+
+
+def revocation_list(keys: SiteKeys) -> bytes:
+    """The CRL (PEM) of every certificate that was replaced or taken away, for a broker that cannot look into the key folder."""
+    with _locked(keys.folder):
+        authority = _ensure_authority(keys)
+        builder = x509.CertificateRevocationListBuilder().issuer_name(authority.subject)
+        builder = builder.last_update(NOT_BEFORE).next_update(NOT_AFTER)
+        for serial in _revoked(keys):
+            one = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOT_BEFORE).build()
+            builder = builder.add_revoked_certificate(one)
+        signed = builder.sign(_read_key(keys.key(_AUTHORITY)), hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM)
+
+
+def _revoked(keys: SiteKeys) -> list[int]:
+    try:
+        return [int(line, 16) for line in (keys.folder / REVOKED).read_text("ascii").split()]
+    except FileNotFoundError:
+        return []
+
+
+def _note_revoked(keys: SiteKeys, name: str) -> None:
+    """Before the certificate goes: its serial number is kept for ever."""
+    serials = [*_revoked(keys), _read_certificate(keys.crt(name)).serial_number]
+    _write(keys.folder / REVOKED, "".join(f"{serial:x}\n" for serial in dict.fromkeys(serials)).encode())
 
 
 # ---------------------------------------------------------------- issuing
