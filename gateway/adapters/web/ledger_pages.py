@@ -16,7 +16,7 @@ from gateway.adapters.web.page import PageMaker
 from gateway.adapters.web.pages import form_of, language_of
 from gateway.adapters.web.refusals import Refusal
 from gateway.adapters.web.texts import Texts, texts
-from gateway.adapters.web.views import local_time, plate_badge
+from gateway.adapters.web.views import plate_badge
 from gateway.domain.counting import HOUR_MS, HourCount
 from gateway.domain.ledger_facts import FACTS, PARTIAL
 from gateway.domain.ledger_filter import ANY, WAYS, LedgerFilter, QueryRefused, filter_from
@@ -127,7 +127,7 @@ def _field(name: str, t: Texts, desk: LedgerDesk) -> dict[str, Any]:
 
 def _row(r: dict[str, Any], t: Texts, desk: LedgerDesk) -> dict[str, Any]:
     return {
-        **r, "at": local_time(r["arrived_at_ms"]), "badge": plate_badge(r["plate"], r["plate_colour"], t),
+        **r, "at": local_text(r["arrived_at_ms"]), "badge": plate_badge(r["plate"], r["plate_colour"], t),
         "lane_name": desk.lanes.get(r["lane"], r["lane"]), "stage_word": t.label("stage", r["stage"]), "fuel_word": t.label("fuel", r["fuel"]),
         "result_word": t.label("control_result", r["control_result"]), "end_word": t.label("end", r["end"]) if r["end"] else "",
     }  # fmt: skip
@@ -157,7 +157,7 @@ def _cell(value: Any) -> Any:
 
 def _task(x: Task, t: Texts) -> dict[str, Any]:
     return {
-        "task_id": x.task_id, "at": local_time(x.at_ms), "opened": local_time(x.opened_at_ms), "text": t.choose(x.what_zh, x.what_en),
+        "task_id": x.task_id, "at": local_text(x.at_ms), "opened": local_text(x.opened_at_ms), "text": t.choose(x.what_zh, x.what_en),
         "is_open": x.state == "open", "by": x.by, "reason": x.reason, "pattern": t.label("misuse", x.pattern) if x.pattern else "",
     }  # fmt: skip
 
