@@ -82,7 +82,7 @@ def item(site: Any, number: int) -> Any:
     return site.book.detail("vehicle", site.key).items[number - 1]
 
 
-@pytest.mark.requirement("S3-32", "S0-36")
+@pytest.mark.requirement("S3-32")
 def test_an_answer_verifies_items_with_source_and_time_and_its_age_is_shown(site, national):
     assert site.desk.age_of_answer(site.key) is None and item(site, 6).state == "unverified"
     site.desk.ask(site.key, "vin", by="李")

@@ -87,7 +87,7 @@ def test_sources_stand_side_by_side_and_a_lower_one_never_replaces_a_higher_one(
     assert [f for _, f in site.book.conflicts("vehicle")] != [], "but the new word is a conflict again"
 
 
-@pytest.mark.requirement("S0-69", "S4-26")
+@pytest.mark.requirement("S0-69")
 def test_every_value_has_its_source_time_and_person(site):
     key = site.vehicle()
     row = site.store.row("vehicle", key)
@@ -226,7 +226,6 @@ def test_a_row_nobody_verified_for_ninety_days_is_stale(site):
     assert site.book.stale("vehicle") == []
 
 
-@pytest.mark.requirement("S0-86", "S0-87")
 def test_in_plant_vehicles_and_machines_are_rows_of_their_own_ledgers_with_full_history(site):
     for name, ledger in (("in_plant_vehicle", "in_plant"), ("machine", "machine")):
         key = site.book.state(name, without_photos(name), source="typed", by="李")
