@@ -18,9 +18,9 @@ def write_mosquitto_files(folder: Path, access: Access, *, host: str, port: int,
     """Write mosquitto.conf and its list of rights into folder; returns the path of mosquitto.conf.
 
     A client's id is its certificate's name there, so one lane can never throw another one off. A technician has rights
-    from the next writing and restart after his certificate was made, and none after it was taken away. A certificate that was
-    replaced or taken away is on the CRL: write these files and restart mosquitto (seconds), and its key is out. A reload
-    (SIGHUP) renews the rights only: mosquitto 2.0 reads the CRL at its start.
+    from the next writing and reload (SIGHUP) after his certificate was made, and none after it was taken away. A certificate that
+    was replaced or taken away is on the CRL: from the next reload on its key gets in no more; a connection that stands ends when
+    the new key's owner connects, since the client's id is the certificate's name.
     """
     keys, rights = access.keys, folder / "rights"
     revoked = folder / "revoked.crl"
