@@ -9,9 +9,13 @@ from gateway.services.misuse import MisuseWatch, load_figures
 from tests.sim.gatehouse import Gatehouse
 
 
+class WatchedGatehouse(Gatehouse):
+    tasks: SqliteTasks
+
+
 @pytest.fixture
 async def house(tmp_path):
-    gatehouse = Gatehouse(tmp_path)
+    gatehouse = WatchedGatehouse(tmp_path)
     reader = LedgerReader(tmp_path)
     gatehouse.tasks = SqliteTasks(gatehouse.file)
     watch = MisuseWatch(
