@@ -16,7 +16,6 @@ from gateway.services.quality import average_days
 from tests.ledger_years import commit_passages
 from tools.bench.traffic_years import passages
 
-
 PASSAGES = list(passages(1, 60, per_day=30))
 
 
