@@ -349,7 +349,9 @@ def test_a_board_whose_code_must_lie_in_rom_gets_it_copied_into_its_partition(tm
     board = PtyBoard(tmp_path / "flash", plant, hardware="kc868_a16")
     told: list[str] = []
     try:
-        wishes = session.Wishes(site, LANE, board.port, io_seconds=0, answers=site.parent / "answers.toml", out=tmp_path)
+        wishes = session.Wishes(
+            site, LANE, board.port, io_seconds=0, answers=site.parent / "answers.toml", out=tmp_path
+        )
         record = session.flash(wishes, lambda text, default: default, told.append)
     finally:
         board.close()

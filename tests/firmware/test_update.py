@@ -15,7 +15,9 @@ from gateway.adapters.technician.update import Ending, Parcel, Sender
 from tools.flash import image
 from tools.flash.identity import table
 
-ROM_TWIN_BYTES = 336 * 1024  # the partition (256 KiB), the rest of the twin (56 KiB, measured), and the heap's own tables for both
+ROM_TWIN_BYTES = (
+    336 * 1024
+)  # the partition (256 KiB), the rest of the twin (56 KiB, measured), and the heap's own tables for both
 
 KEY = Ed25519PrivateKey.generate()
 PUBLIC = KEY.public_key().public_bytes_raw()

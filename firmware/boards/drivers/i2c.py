@@ -10,7 +10,9 @@ import time
 from machine import I2C, Pin
 
 RETRY_MS = 50
-MUTE_MS = 20  # a chip that did not answer is left alone so long: each failure allocates, and nothing is collected in motion
+MUTE_MS = (
+    20  # a chip that did not answer is left alone so long: each failure allocates, and nothing is collected in motion
+)
 TIMEOUT_US = 2000
 
 _TCA_INPUT = 0
