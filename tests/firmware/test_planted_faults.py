@@ -153,7 +153,7 @@ PLANTS = {
         "scenarios_hardware.py", "scenario_an_output_that_stays_on_expires", "FAILED",
     ),
     "one means against entrapment is enough": Plant(
-        "config.py",
+        "provable.py",
         'for name in settings["means"]])) >= 2',
         'for name in settings["means"]])) >= 0',
         "scenarios_hardware.py", "scenario_without_two_kinds_of_means_only_hold_to_run_closes", "FAILED",
