@@ -154,7 +154,7 @@ def _is_address(text):
 
 
 def _is_date(text):
-    parts = text.split("-") if type(text) is str and len(text) == 10 else ()
+    parts = text.split("-") if type(text) is str and len(text) == 10 else []
     return (
         [len(part) for part in parts] == [4, 2, 2]
         and all([part.isdigit() for part in parts])

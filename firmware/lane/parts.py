@@ -82,7 +82,7 @@ class Parts:
         self._signature = None
         self._saved_at = now
         self._named_pass = 0  # the vehicle that the identities are of
-        self._decided = None  # (pass, names) of the last offline decision
+        self._decided = (0, 0)  # pass and number of names of the last offline decision
 
     # ---- before a motion (see lane.barrier) ----
 

@@ -136,12 +136,12 @@ class Roster:
 
     def is_busy(self):
         """True while `step` has something to do."""
-        return self._work is not None and (len(self._chunks) > 0 or self._next == self._coming[2])
+        return self._work is not None and (len(self._chunks) > 0 or self._next == self._coming[2])  # pyright: ignore[reportOptionalSubscript]
 
     def step(self):
         """Do a slice of the update. True when the new list is in place. Raises ContractError when it is refused."""
         try:
-            next(self._work)
+            next(self._work)  # pyright: ignore[reportArgumentType] (only called while busy)
             return False
         except StopIteration:
             self._work = self._coming = None
@@ -229,7 +229,8 @@ class Roster:
     def _copy(self, out, first, end):
         """Copy records [first, end) of the old list, at most a block; how many."""
         view = memoryview(self._block)[: (end - first) * RECORD]
-        self._file.seek(first * RECORD)
-        self._file.readinto(view)
+        old = self._file
+        old.seek(first * RECORD)  # pyright: ignore[reportOptionalMemberAccess] (there is an old list to copy)
+        old.readinto(view)  # pyright: ignore[reportOptionalMemberAccess]
         out.write(view)
         return end - first

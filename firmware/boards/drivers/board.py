@@ -231,7 +231,7 @@ class LaneBoard:
         """(block device or None, sectors): a data partition for the journal, where this interpreter was built with one."""
         flash = self._table.FLASH
         if flash["journal"] is not None:
-            from esp32 import Partition
+            from esp32 import Partition  # pyright: ignore[reportMissingImports] (the rp2 stubs know no such port)
 
             for part in Partition.find(Partition.TYPE_DATA, label=flash["journal"]):
                 return part, part.ioctl(4, 0)
