@@ -421,7 +421,7 @@ class Parts:
         if not is_silent or not lane.at_arm or lane.phase != ARRIVED or not self.safety.inputs.on[ARRIVAL]:
             return
         names = self.offline.names()
-        is_first = self._decided is None or self._decided[0] != lane.at_arm
+        is_first = self._decided[0] != lane.at_arm
         if is_first and lane.verdict is not None:
             return  # the gateway judged it before it fell silent: a person decides
         if is_first and not names:
