@@ -250,7 +250,9 @@ def bench_storage_faults(
 @bench.command("pairing")
 def bench_pairing(
     visits: Annotated[int, typer.Option(min=100, help="进出对数 visits")] = 100_000,
-    misread: Annotated[float, typer.Option(min=0.0, max=0.5, help="误识率 chance that a plate is misread, per pass")] = 0.01,
+    misread: Annotated[
+        float, typer.Option(min=0.0, max=0.5, help="误识率 chance that a plate is misread, per pass")
+    ] = 0.01,
     seed: Annotated[int, typer.Option(help="random seed")] = 1,
     as_json: JsonOption = False,
 ) -> None:

@@ -36,7 +36,15 @@ from gateway.adapters.store.schema.m0005_visits import m0005_visits
 from gateway.adapters.store.schema.m0006_counters import m0006_counters
 from gateway.adapters.store.schema.m0007_offline import m0007_offline
 
-MIGRATIONS = (m0001_first_tables, m0002_evidence, m0003_policy, m0004_registers, m0005_visits, m0006_counters, m0007_offline)
+MIGRATIONS = (
+    m0001_first_tables,
+    m0002_evidence,
+    m0003_policy,
+    m0004_registers,
+    m0005_visits,
+    m0006_counters,
+    m0007_offline,
+)
 
 migrations = Migrations("ledger")
 for migration in MIGRATIONS:
