@@ -16,4 +16,5 @@ def test_a_failing_network_hangs_nothing_and_loses_nothing(broker, tmp_path):
     figures = run.faults(FAULTS, broker, 5, tmp_path)
     assert run.troubles(figures) == [], figures
     assert figures["faults"] == FAULTS and min(figures["faults_by_kind"].values()) >= 1
-    assert figures["reconnects"] > 0 and figures["steps_in_motion"] > 0, "the faults and the motions had effects"
+    assert figures["connects"] > 2, "one connection each of the two lanes, and others after faults"
+    assert figures["steps_in_motion"] > 0

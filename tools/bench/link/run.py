@@ -205,7 +205,7 @@ def faults(count: int, broker: str, seed: int, folder: Path) -> dict[str, Any]:
 def _inject(count: int, rng: random.Random, relay: Relay, plant: rig.Plant, hand: Hand, lane: _Lane, tally: Tally) -> None:  # fmt: skip
     for n in range(count):
         kind = KINDS[n % len(KINDS)]
-        if n % 10 == 7:
+        if n % 5 == 2:
             plant.press("button_raise" if plant.position < 0.5 else "button_lower", 0.1)
         relay.begin(kind)
         time.sleep(rng.uniform(*FAULT_S) / tally.speed)
@@ -250,6 +250,7 @@ def _figures(tally: Tally, relay: Relay, hand: Hand) -> dict[str, Any]:
         "hangs": len(tally.hung),
         "hung_after": dict(Counter(tally.hung)),
         "lane_died": tally.has_died,
+        "connects": len(hand.up_ms),
         "reconnects": len(reconnects),
         "stayed_connected": tally.unhealed,
         "reconnect_s": {"p50": _at(reconnects, 0.5), "p99": _at(reconnects, 0.99), "max": _at(reconnects, 1.0)},
