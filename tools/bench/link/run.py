@@ -250,7 +250,6 @@ def _figures(tally: Tally, relay: Relay, hand: Hand) -> dict[str, Any]:
         "hangs": len(tally.hung),
         "hung_after": dict(Counter(tally.hung)),
         "lane_died": tally.has_died,
-        "connects": len(hand.up_ms),
         "reconnects": len(reconnects),
         "stayed_connected": tally.unhealed,
         "reconnect_s": {"p50": _at(reconnects, 0.5), "p99": _at(reconnects, 0.99), "max": _at(reconnects, 1.0)},
