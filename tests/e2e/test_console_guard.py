@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.conftest import Visitors
 from tests.e2e.gate import Gate
@@ -37,6 +37,17 @@ def test_held_vehicle_is_allowed_with_the_keyboard_alone(gate: Gate, visit: Visi
     assert gate.scenario.answered == [(held, "allow", "人工核对号牌", "王师傅")]
     expect(page.locator("#lane-g1-b01 .now-word strong")).to_have_text("人工放行")
     expect(page.locator("#lane-g1-b01 .now-word")).to_contain_text("王师傅")
+
+
+def test_first_news_of_the_stream_leaves_what_was_picked_meanwhile(gate: Gate, visit: Visitors, held: str) -> None:
+    streams: list[Route] = []
+    page = visit.open()
+    page.route("**/events", lambda route: streams.append(route), times=1)
+    page.reload()
+    dock(page).locator("input[type=radio]").nth(5).check()
+    streams[0].continue_()
+    page.wait_for_function("() => document.querySelector('[sse-swap=lane-g1-b01-answer]').lastFragment")
+    expect(dock(page).locator("input[type=radio]").nth(5)).to_be_checked()
 
 
 def test_held_vehicle_is_denied_with_tab_and_enter_alone(gate: Gate, visit: Visitors, held: str) -> None:

@@ -43,12 +43,20 @@
     if (isLost) byId("lost-since").textContent = clock(now_ms() - (performance.now() - lastBeat));
   }
 
-  // The same fragment again (after a reconnect) is not swapped, so that what a person typed stays.
+  // The same fragment again (the first one after the page itself, or after a reconnect) is not swapped, so that what a
+  // person picked or typed stays.
+  const parsed = (html) => {
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    return template.innerHTML.trim();
+  };
+  for (const place of all("[sse-swap]")) place.rendered = place.innerHTML.trim();
   document.addEventListener("htmx:sseBeforeMessage", (event) => {
     const place = event.target;
     if (place.hasAttribute("sse-swap")) {
-      if (place.lastFragment === event.detail.data) event.preventDefault();
-      place.lastFragment = event.detail.data;
+      const news = event.detail.data;
+      if (place.lastFragment === undefined ? place.rendered === parsed(news) : place.lastFragment === news) event.preventDefault();
+      place.lastFragment = news;
     }
   });
 
