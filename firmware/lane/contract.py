@@ -250,10 +250,6 @@ def encode(name, message):
     return raw
 
 
-def _refuse_constant(text):
-    raise ValueError(text)
-
-
 def _parse(name, raw):
     if len(raw) > max_bytes(name):
         raise ContractError("oversized", name, "at most " + str(max_bytes(name)) + " bytes")

@@ -23,10 +23,6 @@ class Finding:
     en: str
 
 
-def has_errors(findings: list[Finding]) -> bool:
-    return any(f.level == ERROR for f in findings)
-
-
 def as_day(text: str) -> date | None:
     """A day that exists, written yyyy-MM-dd; None otherwise."""
     try:

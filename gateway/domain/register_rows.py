@@ -14,7 +14,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.domain.dictionary import Register, ledgers, registers
+from gateway.domain.dictionary import Register, registers
 from gateway.domain.field_shapes import as_day
 from gateway.domain.register_sources import DECIDED, INFERRED, sources
 from gateway.domain.stage_inference import INFERRED as BASIS_INFERRED
@@ -71,12 +71,6 @@ def register_named(name: str) -> Register:
 def ledger_of(register: str) -> str:
     """The electronic ledger that a register's entries belong to."""
     return {"in_plant_vehicle": "in_plant", "machine": "machine"}.get(register, "in_out")
-
-
-def shown_in(ledger: str) -> str:
-    """The register that is shown as this ledger (in_plant, machine); "" for the one of visits."""
-    fields = ledgers()[ledger].columns
-    return next((name for name, r in registers().items() if r.fields is fields or r.fields == fields), "")
 
 
 def key_fields_of(register: Register, key: str) -> dict[str, str]:

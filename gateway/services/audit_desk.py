@@ -192,7 +192,11 @@ class AuditDesk:
     def answer_by_hand(
         self, lookup_id: str, key: str, values: dict[str, str], evidence: bytes, suffix: str, *, by: str
     ) -> None:
-        """What a person saw on the official site, with the screenshot. Raises RegisterRefused; nothing of it is kept then."""
+        """What a person saw on the official site, with the screenshot, which is kept.
+
+        Values that break a rule are not taken; the question then waits for a person with the reason. Raises
+        RegisterRefused, and keeps nothing, where nobody asked or the screenshot is missing.
+        """
         if not any(
             r["lookup_id"] == lookup_id and r["state"] in ("person", "waiting") for r in self.lookups.of_row(key)
         ):

@@ -6,7 +6,7 @@ import asyncio
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import structlog
@@ -167,7 +167,3 @@ class MisuseWatch:
         """A person has seen why: what the camera shows from now on is right."""
         if watch := self._cameras.get(camera):
             watch.accept()
-
-
-def listing(found: list[Misuse]) -> list[dict[str, Any]]:
-    return [vars(m) for m in found]

@@ -116,7 +116,7 @@ def test_paper_form_is_issued_printed_with_readable_codes_and_entered_later(
     assert gate.site.paper.reconciled()["used"] == 1
 
 
-@pytest.mark.requirement("S0-72", "S0-87")
+@pytest.mark.requirement("S0-72")
 def test_machine_passage_is_typed_for_a_registered_machine(gate: OfficeGate, visit: Visitors) -> None:
     page = visit.open("/office/entry", language="en")
     form = page.locator("#machines form")

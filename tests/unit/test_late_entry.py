@@ -114,7 +114,7 @@ async def test_late_row_is_uploaded_as_back_fill(site):
     assert site.now_ms - row.record["closed_at_ms"] > 1000 * RelaySettings().backfill_after_s
 
 
-@pytest.mark.requirement("S0-72", "S0-87")
+@pytest.mark.requirement("S0-72")
 async def test_machine_passage_and_work_are_typed_for_registered_machines_only(site):
     key = site.register("machine", MACHINE, MACHINE_PHOTOS)
     await site.uses.record("machine", key, use="in", at_ms=at("2026-11-20 07:00:00"), by="张门卫")

@@ -119,7 +119,7 @@ async def test_in_out_ledger_has_every_column_and_comes_back_from_excel_and_csv(
     assert findings(site.file) == []
 
 
-@pytest.mark.requirement("S4-31", "S0-86")
+@pytest.mark.requirement("S4-31")
 async def test_in_plant_ledger_has_every_column_and_its_passages_beside_it(site):
     key = site.register("in_plant_vehicle", IN_PLANT, IN_PLANT_PHOTOS)
     await site.end(replace(a_pass(1, "云A33333", "out", at("2026-11-20 06:00:00")), vehicle={}))
@@ -138,7 +138,7 @@ async def test_in_plant_ledger_has_every_column_and_its_passages_beside_it(site)
     assert findings(site.file) == []
 
 
-@pytest.mark.requirement("S4-33", "S0-87")
+@pytest.mark.requirement("S4-33")
 async def test_machine_ledger_has_every_column_and_its_use_beside_it(site):
     key = site.register("machine", MACHINE, MACHINE_PHOTOS)
     await site.end(replace(a_pass(1, "云A44444", "in", at("2026-11-20 06:00:00")), vehicle={}))
