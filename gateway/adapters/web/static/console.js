@@ -238,5 +238,6 @@
     }
   });
 
+  document.querySelector(".nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   document.addEventListener("DOMContentLoaded", afterSwap);
 })();
