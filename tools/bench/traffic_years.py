@@ -84,6 +84,15 @@ def passages(seed: int, count: int, *, per_day: int = 2230, first_day_ms: int = 
     leaving: dict[int, int] = {}
     number, day_ms = 0, first_day_ms
     busy: set[str] = set()
+    newest: dict[str, int] = {}
+
+    def slot(lanes: tuple[str, ...], at_ms: int) -> tuple[str, int]:
+        """A lane, and a millisecond in which no other vehicle came to it: record numbers need that."""
+        lane = rng.choice(lanes)
+        at_ms = max(at_ms, newest.get(lane, 0) + 1)
+        newest[lane] = at_ms
+        return lane, at_ms
+
     while True:
         weights = rng.choices(range(24), HOURS, k=per_day // 2)
         arrivals = sorted(day_ms + h * 3_600_000 + rng.randrange(3_600_000) for h in weights)
@@ -93,9 +102,8 @@ def passages(seed: int, count: int, *, per_day: int = 2230, first_day_ms: int = 
                 entered = inside.pop(0)
                 out_ms = leaving.pop(entered.number)
                 busy.discard(entered.vehicle["plate_no"])
-                yield Passage(
-                    number, out_ms, rng.choice(EXIT_LANES), entered.vehicle, "passed", entered.visit_id, entered
-                )
+                lane, out_ms = slot(EXIT_LANES, out_ms)
+                yield Passage(number, out_ms, lane, entered.vehicle, "passed", entered.visit_id, entered)
                 number += 1
                 if number == count:
                     return
@@ -113,7 +121,8 @@ def passages(seed: int, count: int, *, per_day: int = 2230, first_day_ms: int = 
             crosses = fate != "refused"
             visits += crosses
             visit_id = f"V{local_day(at_ms).replace('/', '')}-{visits:06d}" if crosses else ""
-            entered = Passage(number, at_ms, rng.choice(ENTRY_LANES), vehicle, fate, visit_id)
+            lane, at_ms = slot(ENTRY_LANES, at_ms)
+            entered = Passage(number, at_ms, lane, vehicle, fate, visit_id)
             yield entered
             number += 1
             if number == count:
