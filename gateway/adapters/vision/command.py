@@ -12,10 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gateway.domain.plates import PlateRead, VoteGates, is_valid_plate, plate_colour_code
+from gateway.domain.plates import PlateRead, plate_colour_code
 
 from .pipeline import PlatePipeline
 from .runtime import ModelUnusable
+from .single import single_answer
 
 MOST_BYTES = 50_000_000
 ALLOWED = "JPEG, PNG, BMP or WebP, at least 64 x 64 px and at most 50 MB"
@@ -54,9 +55,8 @@ def _described(read: PlateRead) -> dict[str, Any]:
     plate: only what a frame may bring to the vote; seen: the characters as read, also when in doubt.
     """
     weakest = min(read.char_confidences, default=0.0)
-    is_sure = is_valid_plate(read.text, read.plate_type) and weakest >= VoteGates().min_char_confidence
     return {
-        "plate": read.text if is_sure else "",
+        "plate": single_answer(read.text, read.plate_type, read.char_confidences),
         "seen": read.text,
         "colour": plate_colour_code(read.plate_type),
         "type": read.plate_type,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,13 @@ class PlatePipeline:
                 )
             )
         return sorted(reads, key=_rank)
+
+    def read_at(self, picture_bgr: np.ndarray, corners: Sequence[Sequence[float]], rows: int) -> Reading:
+        """What stands on a plate whose place is known, with the cuts and gates of `read`.
+
+        picture_bgr: uint8 (h, w, 3), any size. corners: px, TL TR BR BL. rows: 1 or 2.
+        """
+        return self._reading(picture_bgr, Detection(np.asarray(corners, np.float32), rows, 1.0))
 
     def _reading(self, frame: np.ndarray, found: Detection) -> Reading:
         if found.width_px < self._min_width_px:
