@@ -46,6 +46,8 @@ KINDS = (
     "goods",  # what a vehicle carried, from the scale, a booking, the ERP or a person
     "use",  # of a machine or an in-plant vehicle: a passage, or work in the plant
     "paper",  # a number of the paper form: issued, used or void
+    "finding",  # what a model or a look at the pictures says of a passage, besides its plate
+    "adapter",  # a model adapter came into use, was refused, or is gone: version, hash, key, by whom
     "misuse",  # an irregular use was found: which pattern, when, whose, the rows behind
     "task",  # a person closed a task, with a reason
     "erased",  # personal values removed at a person's request; their digests stay

@@ -1,11 +1,11 @@
-"""What belongs to passes and registers but is no pass: goods, use of machines and in-plant vehicles, paper numbers."""
+"""What belongs to passes and registers but is no pass: goods, use of machines and in-plant vehicles, paper numbers, findings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-SIDE_KINDS = ("goods", "use", "paper")
+SIDE_KINDS = ("goods", "use", "paper", "finding")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 BY_ITSELF = "gateway"
+TASK_KINDS = ("counters", "misuse", "finding")
 
 
 class TaskRefused(ValueError):
@@ -14,7 +15,7 @@ class TaskRefused(ValueError):
 
 @dataclass(frozen=True)
 class Task:
-    """kind: counters | misuse. subject: what it is about, once. at_ms: the hour's begin, or when it happened."""
+    """kind: of TASK_KINDS. subject: what it is about, once. at_ms: the hour's begin, or when it happened."""
 
     task_id: str
     kind: str

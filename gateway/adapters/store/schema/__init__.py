@@ -35,6 +35,7 @@ from gateway.adapters.store.schema.m0004_registers import m0004_registers
 from gateway.adapters.store.schema.m0005_visits import m0005_visits
 from gateway.adapters.store.schema.m0006_counters import m0006_counters
 from gateway.adapters.store.schema.m0007_offline import m0007_offline
+from gateway.adapters.store.schema.m0008_findings import m0008_findings
 
 MIGRATIONS = (
     m0001_first_tables,
@@ -44,6 +45,7 @@ MIGRATIONS = (
     m0005_visits,
     m0006_counters,
     m0007_offline,
+    m0008_findings,
 )
 
 migrations = Migrations("ledger")
