@@ -83,6 +83,7 @@ last_cpu = [0]
 in_motion = [0, 0]  # steps in motion; of them with a handshake
 add_delay = health.Delays.add
 make_link = link.Link.__init__
+connect = link.Link._connect
 
 
 def see(self, us):
@@ -107,6 +108,19 @@ def keep(self, *arguments):
     make_link(self, *arguments)
     links.append(self)
     self.reporting = asyncio.create_task(report(self))
+
+
+async def tell_attempt(self):
+    """Print every attempt to connect, its lane time, how long it took and how it ended: the firmware tells only of a lost link."""
+    began, how = self._parts.clock.ms(), "given up: the arm moves"
+    try:
+        await connect(self)
+        how = "connected"
+    except Exception as e:
+        how = type(e).__name__ + " " + str(e)
+        raise
+    finally:
+        print("attempt", began, self._parts.clock.ms() - began, how)
 
 
 async def report(own):
@@ -142,4 +156,5 @@ async def report(own):
 
 health.Delays.add = see
 link.Link.__init__ = keep
+link.Link._connect = tell_attempt
 app.run("none")

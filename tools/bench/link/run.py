@@ -51,8 +51,8 @@ class Hand:
 
     def __init__(self, keys: SiteKeys, port: int) -> None:
         self.kinds: dict[tuple[str, int], tuple[str, int]] = {}  # (boot, seq) -> (kind, ms)
-        self.up_ms: list[int] = []
-        self.toggles: list[int] = []
+        self.ups: list[tuple[str, int]] = []  # (boot, ms): each boot of a lane has a clock of its own
+        self.toggles: list[tuple[str, int]] = []
         self.told_again = self.contradictions = 0
         self._whole: dict[str, int] = {}
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="gateway/bench")
@@ -84,9 +84,9 @@ class Hand:
         else:
             self.kinds[key] = (e["kind"], e["ms"])
             if e["kind"] == "link.up":
-                self.up_ms.append(e["ms"])
+                self.ups.append((e["boot"], e["ms"]))
             elif e["kind"].startswith("cabinet."):
-                self.toggles.append(e["ms"])
+                self.toggles.append((e["boot"], e["ms"]))
         boot, whole = e["boot"], self._whole.get(e["boot"], 0)
         while (boot, whole + 1) in self.kinds:
             whole += 1
@@ -94,6 +94,10 @@ class Hand:
             self._whole[boot] = whole
             ack = contract.encode_event_ack({"boot": boot, "seq": whole})
             client.publish(contract.topic(rig.SITE, rig.LANE, "event/ack"), ack, 1)
+
+    def up_after(self, boot: str, ms: int) -> int | None:
+        """When this boot's link next came up, or None."""
+        return min((up for other, up in self.ups[-8:] if other == boot and up >= ms), default=None)
 
     def missing(self) -> int:
         """Numbers below the highest one of each boot that never came."""
@@ -152,6 +156,16 @@ class _Lane(rig.LaneBoard):
         ]
 
 
+    def attempts(self, from_ms: int, to_ms: int) -> list[str]:
+        """`ms after from_ms, how long, how it ended` of the attempts to connect in between, the last twelve."""
+        lines = [line.split(maxsplit=3) for line in self.console().splitlines() if line.startswith("attempt ")]
+        return [
+            f"+{int(words[1]) - from_ms} ms, {words[2]} ms: {words[3]}"
+            for words in lines
+            if from_ms <= int(words[1]) + int(words[2]) and int(words[1]) <= to_ms
+        ][-12:]
+
+
 @dataclass
 class Tally:
     """What came of the faults at one broker. marks: (real s, lane ms) of the last healings."""
@@ -161,8 +175,10 @@ class Tally:
     unhealed: int = 0
     toggled: int = 0
     has_died: bool = False
+    last_words: str = ""  # of a lane that died
     marks: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=6))
     reports: list[dict[str, Any]] = field(default_factory=list)
+    slow: list[dict[str, Any]] = field(default_factory=list)  # what the lane tried while a reconnect took over RECONNECT_S
 
     @property
     def speed(self) -> float:
@@ -193,8 +209,8 @@ def faults(count: int, broker: str, seed: int, folder: Path) -> dict[str, Any]:
             lane = _Lane(folder / f"flash{step_ms}", keys, plant, relay.port, heap=HEAP, program=HERE / "controller.py",
                          firmware=firmware)  # fmt: skip
             try:
-                ups = len(hand.up_ms)
-                rig.until(lambda ups=ups: len(hand.up_ms) > ups, 60, "the lane's first connection")
+                ups = len(hand.ups)
+                rig.until(lambda ups=ups: len(hand.ups) > ups, 60, "the lane's first connection")
                 _inject(share, rng, relay, plant, hand, lane, tally)
             finally:
                 lane.kill()
@@ -210,7 +226,7 @@ def _inject(count: int, rng: random.Random, relay: Relay, plant: rig.Plant, hand
         relay.begin(kind)
         time.sleep(rng.uniform(*FAULT_S) / tally.speed)
         relay.heal()
-        seen, healed = len(hand.toggles), time.monotonic()
+        seen, healed, accepted = len(hand.toggles), time.monotonic(), relay.connections
         plant.set("cabinet", 1 - plant.levels["cabinet"])
         tally.toggled += 1
         try:
@@ -219,13 +235,18 @@ def _inject(count: int, rng: random.Random, relay: Relay, plant: rig.Plant, hand
             tally.hung.append(kind)
             tally.has_died = tally.has_died or lane.process is None or lane.process.poll() is not None
             if tally.has_died:
+                status = lane.process.poll() if lane.process else None
+                tally.last_words = f"status {status}: {lane.console()[-600:]}"
                 return
             continue
-        healed_ms = hand.toggles[-1]
+        boot, healed_ms = hand.toggles[-1]
         tally.marks.append((healed, healed_ms))
-        later = [ms for ms in hand.up_ms[-3:] if ms >= healed_ms]
-        if later:
-            tally.reconnect_s.append((later[0] - healed_ms) / 1000)
+        up_ms = _up(hand, boot, healed_ms, relay.connections > accepted)
+        if up_ms is not None:
+            tally.reconnect_s.append((up_ms - healed_ms) / 1000)
+            if tally.reconnect_s[-1] > RECONNECT_S:
+                attempts = lane.attempts(healed_ms, up_ms)
+                tally.slow.append({"kind": kind, "s": tally.reconnect_s[-1], "attempts": attempts})
         else:
             tally.unhealed += 1  # it had not noticed, or was back before the fault had ended
         if n % 50 == 49:
@@ -234,6 +255,15 @@ def _inject(count: int, rng: random.Random, relay: Relay, plant: rig.Plant, hand
     had = len(lane.reports())
     rig.until(lambda: len(lane.reports()) > had, 60, "a report of the lane")
     tally.reports.append(lane.reports()[-1])
+
+
+def _up(hand: Hand, boot: str, ms: int, is_new: bool) -> int | None:
+    """When the link came up after the healing. Its event is numbered behind the healing's, so it is told a moment later; is_new:
+    there was a new connection, so it must come. None: the lane was still connected, or was back before the fault had ended."""
+    end = time.monotonic() + (10.0 if is_new else 0.1)
+    while (up := hand.up_after(boot, ms)) is None and time.monotonic() < end:
+        time.sleep(0.01)
+    return up
 
 
 def _figures(tally: Tally, relay: Relay, hand: Hand) -> dict[str, Any]:
@@ -250,9 +280,11 @@ def _figures(tally: Tally, relay: Relay, hand: Hand) -> dict[str, Any]:
         "hangs": len(tally.hung),
         "hung_after": dict(Counter(tally.hung)),
         "lane_died": tally.has_died,
+        "last_words": tally.last_words,
         "reconnects": len(reconnects),
         "stayed_connected": tally.unhealed,
         "reconnect_s": {"p50": _at(reconnects, 0.5), "p99": _at(reconnects, 0.99), "max": _at(reconnects, 1.0)},
+        "slow_reconnects": tally.slow,
         "control_loop_jitter_ms": _three(fine["usual"]),
         "control_loop_busy_ms": _three(fine["busy"]),
         "handshake_stall_ms": _three(fine["shaking"]),
