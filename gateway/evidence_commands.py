@@ -1,32 +1,29 @@
-"""Command line of the evidence: verify, corrections, holds, deletion by two people, erasure. Joined to `lvzha`."""
+"""Command line of the evidence: verify, corrections, holds, deletion by two people, erasure. Joined to `lvzha`.
+
+Changes are done by the gateway that runs on the directory, or on the ledger itself where none runs (ledger_hands.py).
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
-import time
-from collections.abc import Callable, Coroutine
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing, contextmanager
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from gateway.adapters.store.backup import Backup, backup, restore
-from gateway.adapters.store.connection import LedgerFile, StoreRefused
-from gateway.adapters.store.erase import SqlitePersonalData
 from gateway.adapters.store.holds import SqliteHolds
-from gateway.adapters.store.ledger import SqliteLedger
 from gateway.adapters.store.queries import SqliteQueries
-from gateway.adapters.store.rebuild import rebuild
+from gateway.adapters.store.reading import StoreRefused
+from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.adapters.store.verify import Report, verify
-from gateway.domain.records import CHINA, local_text
-from gateway.domain.retention import RetentionRefused
-from gateway.services.evidence import Correction, CorrectionRefused, correct
-from gateway.services.ports import LedgerUnavailable
+from gateway.domain.records import local_text
+from gateway.ledger_hands import REFUSALS, change
+from gateway.services.evidence_desk import day_ms
 
 app = typer.Typer()
 hold = typer.Typer(help="保留 Holds: what must not be deleted", no_args_is_help=True)
@@ -38,15 +35,6 @@ DataOption = Annotated[Path, typer.Option("--data", help="数据目录 data dire
 JsonOption = Annotated[bool, typer.Option("--json", help="输出 JSON print JSON")]
 ByOption = Annotated[str, typer.Option("--by", help="谁 who")]
 WhyOption = Annotated[str, typer.Option("--why", help="为什么 why")]
-REFUSALS = (StoreRefused, CorrectionRefused, RetentionRefused, LedgerUnavailable, ValueError)
-
-
-class WallClock:
-    def wall_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def mono_s(self) -> float:
-        return time.monotonic()
 
 
 @contextmanager
@@ -58,16 +46,16 @@ def _refusing(what: str) -> Any:
         raise typer.Exit(2) from None
 
 
-def _with_ledger(data: Path, what: str, use: Callable[[LedgerFile], Coroutine[Any, Any, Any]]) -> Any:
-    """Run use with the ledger of a stopped gateway; refused with a sentence while one runs."""
+def _changed(data: Path, what: str, name: str, **arguments: Any) -> Any:
+    """The answer of a command of services/by_hand.py; refused with a sentence."""
     with _refusing(what):
-        if not (data / "ledger.sqlite3").is_file():
-            raise StoreRefused(f"{data}: there is no ledger.sqlite3 here 此目录没有账本")
-        file = LedgerFile(data)
-        try:
-            return asyncio.run(use(file))
-        finally:
-            file.close()
+        return change(data, name, arguments)
+
+
+def _listed(data: Path, use: Callable[[ReadOnlyLedger], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Read beside a running gateway, or with it stopped."""
+    with _refusing("无法列出 cannot list"), closing(ReadOnlyLedger(data)) as file:
+        return use(file)
 
 
 @app.command("verify")
@@ -110,14 +98,9 @@ def correct_command(
     field: Annotated[list[str], typer.Option("--set", help="字段=值 field=value, for example plate_no=云A12345")],
     data: DataOption = Path("data"),
 ) -> None:
-    """更正台账 Correct a closed pass: one more entry with who, why, old and new value. Stop the gateway first."""
+    """更正台账 Correct a closed pass: one more entry with who, why, old and new value."""
     values = {name: value for name, _, value in (text.partition("=") for text in field)}
-
-    async def use(file: LedgerFile) -> int:
-        return await correct(Correction(pass_id, values, by, why), ledger=SqliteLedger(file), queries=SqliteQueries(file),
-                             clock=WallClock())  # fmt: skip
-
-    seq = _with_ledger(data, "无法更正 cannot correct", use)
+    seq = _changed(data, "无法更正 cannot correct", "correct", pass_id=pass_id, fields=values, by=by, why=why)
     print(f"已更正 corrected: entry {seq}")
 
 
@@ -128,11 +111,7 @@ def corrections(
     as_json: JsonOption = False,
 ) -> None:
     """更正报告 All corrections, oldest first: when, which pass, who, why, old and new value."""
-
-    async def use(file: LedgerFile) -> list[dict[str, Any]]:
-        return SqliteQueries(file).entries_of_kind("correction", since_ms=day_ms(since))
-
-    rows = _with_ledger(data, "无法列出 cannot list", use)
+    rows = _listed(data, lambda file: SqliteQueries(file).entries_of_kind("correction", since_ms=day_ms(since)))
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=2))
         return
@@ -150,12 +129,9 @@ def erase(
     value: Annotated[list[str], typer.Option("--value", help="姓名或电话 a name or phone number")],
     data: DataOption = Path("data"),
 ) -> None:
-    """删除个人信息 Erase a driver's name or phone number everywhere; the chain stays whole. Stop the gateway first."""
-
-    async def use(file: LedgerFile) -> int:
-        return await SqlitePersonalData(file).erase(value, by=by, why=why, now_ms=WallClock().wall_ms())
-
-    print(f"已删除 erased in {_with_ledger(data, '无法删除 cannot erase', use)} places")
+    """删除个人信息 Erase a driver's name or phone number everywhere; the chain stays whole."""
+    places = _changed(data, "无法删除 cannot erase", "erase", values=value, by=by, why=why)
+    print(f"已删除 erased in {places} places")
 
 
 PassphraseOption = Annotated[
@@ -213,12 +189,8 @@ def _tell(text: str) -> None:
 
 @app.command("rebuild")
 def rebuild_command(data: DataOption = Path("data")) -> None:
-    """重建台账行 Make pass and visit rows anew from the entries where they differ. Stop the gateway and verify first."""
-
-    async def use(file: LedgerFile) -> dict[str, int]:
-        return await rebuild(file, WallClock().wall_ms())
-
-    counts = _with_ledger(data, "无法重建 cannot rebuild", use)
+    """重建台账行 Make pass and visit rows anew from the entries where they differ. Verify first."""
+    counts = _changed(data, "无法重建 cannot rebuild", "rebuild")
     print(f"已重建 made anew: {counts['passes']} passes, {counts['visits']} visits")
 
 
@@ -232,45 +204,28 @@ def hold_place(
     data: DataOption = Path("data"),
 ) -> None:
     """保留 Keep a pass, or all passes of some days, until the hold is lifted."""
-
-    async def use(file: LedgerFile) -> str:
-        return await SqliteHolds(file).place_hold(
-            by=by, why=why, now_ms=WallClock().wall_ms(), pass_id=pass_id, from_ms=day_ms(first) if first else None,
-            until_ms=day_ms(last) + 86_400_000 if last else None,
-        )  # fmt: skip
-
-    print(f"已保留 held: {_with_ledger(data, '无法保留 cannot hold', use)}")
+    done = _changed(data, "无法保留 cannot hold", "hold.place", by=by, why=why, pass_id=pass_id, first=first, last=last)
+    print(f"已保留 held: {done}")
 
 
 @hold.command("lift")
 def hold_lift(hold_id: str, by: ByOption, why: WhyOption, data: DataOption = Path("data")) -> None:
     """解除保留 Lift a hold."""
-
-    async def use(file: LedgerFile) -> None:
-        await SqliteHolds(file).lift_hold(hold_id, by=by, why=why, now_ms=WallClock().wall_ms())
-
-    _with_ledger(data, "无法解除 cannot lift", use)
+    _changed(data, "无法解除 cannot lift", "hold.lift", hold_id=hold_id, by=by, why=why)
     print("已解除 lifted")
 
 
 @hold.command("list")
 def hold_list(data: DataOption = Path("data")) -> None:
     """保留清单 Holds in force, as JSON."""
-
-    async def use(file: LedgerFile) -> list[dict[str, Any]]:
-        return SqliteHolds(file).holds()
-
-    print(json.dumps(_with_ledger(data, "无法列出 cannot list", use), ensure_ascii=False, indent=2))
+    print(json.dumps(_listed(data, lambda file: SqliteHolds(file).holds()), ensure_ascii=False, indent=2))
 
 
 @deletion.command("request")
 def deletion_request(pass_id: str, by: ByOption, why: WhyOption, data: DataOption = Path("data")) -> None:
     """申请提前删除 Ask that a pass be deleted before its term."""
-
-    async def use(file: LedgerFile) -> str:
-        return await SqliteHolds(file).request_deletion(pass_id, by=by, why=why, now_ms=WallClock().wall_ms())
-
-    print(f"已申请 requested: {_with_ledger(data, '无法申请 cannot request', use)}")
+    done = _changed(data, "无法申请 cannot request", "deletion.ask", pass_id=pass_id, by=by, why=why)
+    print(f"已申请 requested: {done}")
 
 
 @deletion.command("decide")
@@ -282,28 +237,11 @@ def deletion_decide(
     data: DataOption = Path("data"),
 ) -> None:
     """审批提前删除 Another person approves or refuses; the gateway deletes at its next daily sweep."""
-
-    async def use(file: LedgerFile) -> None:
-        now_ms = WallClock().wall_ms()
-        await SqliteHolds(file).decide_deletion(request_id, approve=approve, by=by, why=why, now_ms=now_ms)
-
-    _with_ledger(data, "无法审批 cannot decide", use)
+    _changed(data, "无法审批 cannot decide", "deletion.decide", request_id=request_id, approve=approve, by=by, why=why)
     print("已批准 approved" if approve else "已拒绝 refused")
 
 
 @deletion.command("list")
 def deletion_list(data: DataOption = Path("data")) -> None:
     """提前删除清单 Requests and what became of them, as JSON."""
-
-    async def use(file: LedgerFile) -> list[dict[str, Any]]:
-        return SqliteHolds(file).deletion_requests()
-
-    print(json.dumps(_with_ledger(data, "无法列出 cannot list", use), ensure_ascii=False, indent=2))
-
-
-def day_ms(text: str) -> int:
-    """Midnight (Asia/Shanghai) of yyyy-MM-dd. Raises ValueError naming what is allowed."""
-    try:
-        return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=CHINA).timestamp() * 1000)
-    except ValueError:
-        raise ValueError(f"{text!r}: 日期格式 a day is written yyyy-MM-dd") from None
+    print(json.dumps(_listed(data, lambda file: SqliteHolds(file).deletion_requests()), ensure_ascii=False, indent=2))

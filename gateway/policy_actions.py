@@ -1,14 +1,12 @@
 """What `lvzha policy ...` does: show and check packs, rehearse them on the ledger, activate them, state levels and exceptions.
 
-Joins store and services for the command line as app.py does for the running gateway. Each function prints and returns
-the exit code.
+Each function prints and returns the exit code.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
@@ -16,32 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from gateway.adapters.policies.files import DEFAULT_PACK, find_pack, load_pack, read_document
-from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.policy import SqlitePolicies
-from gateway.adapters.store.reading import StoreRefused
 from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.adapters.store.registers import SqliteRegisters
-from gateway.config import ConfigRefused, Settings, load
-from gateway.domain.exceptions import ExceptionRefused
+from gateway.config import load
 from gateway.domain.policy import Policy
-from gateway.domain.policy_pack import PackRefused
 from gateway.domain.policy_rules import Pack
 from gateway.domain.policy_space import GRADES, INDUSTRIES, LEVELS, REGIONS, Site
 from gateway.domain.policy_table import as_html, as_text, decision_table, facts_of_pack, stage_matrix
-from gateway.services.exceptions import Exceptions
-from gateway.services.policy_book import PolicyBook, PolicyRefused
-from gateway.services.policy_figures import response_page
-from gateway.services.policy_rehearsal import forecast_next_day, rehearse_days, report
-
-REFUSALS = (PackRefused, PolicyRefused, ExceptionRefused, StoreRefused, ConfigRefused)
-
-
-class _Clock:
-    def wall_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def mono_s(self) -> float:
-        return time.monotonic()
+from gateway.domain.records import local_text
+from gateway.ledger_hands import REFUSALS, WallClock, change, rehearsed, windows_of
+from gateway.services.policy_book import PolicyBook, PolicyRefused, plain
 
 
 def _run(action: Callable[[], int]) -> int:
@@ -69,7 +52,9 @@ def show(pack: str, html: Path | None, industry: str, grade: str, region: str, a
                 raise PolicyRefused(f"--{name} {value!r}; allowed: {', '.join(allowed)}")
         loaded = load_pack(find_pack(pack))
         site = Site(industry=industry, grade=grade, region=region)
-        matrices = [(level, stage_matrix(loaded, level=level, at_ms=_Clock().wall_ms(), site=site)) for level in LEVELS]
+        matrices = [
+            (level, stage_matrix(loaded, level=level, at_ms=WallClock().wall_ms(), site=site)) for level in LEVELS
+        ]
         if html is not None:
             html.write_text(as_html(loaded, matrices), "utf-8")
             print(f"已写入 written: {html}")
@@ -106,12 +91,7 @@ def rehearse(pack: list[str] | None, level: str | None, days: int, data: Path, a
         if level is not None and level not in LEVELS:
             raise PolicyRefused(f"--level {level!r}; allowed: {', '.join(sorted(LEVELS))}")
         packs = [load_pack(find_pack(name)) for name in pack or [str(DEFAULT_PACK)]]
-        now_ms = _Clock().wall_ms()
-        with closing(ReadOnlyLedger(data)) as ledger:
-            result = rehearse_days(
-                SqlitePolicies(ledger), Policy(tuple(packs)), until_ms=now_ms, days=days, level=level
-            )
-        found = report(result) | {"forecast_24h": forecast_next_day(result, until_ms=now_ms, days=days)}
+        found = rehearsed(str(data), Policy(tuple(packs)), level, days, WallClock().wall_ms())
         if as_json:
             _print(found)
         else:
@@ -139,80 +119,90 @@ def windows(days: int, data: Path) -> int:
     """Counts per response window."""
 
     def action() -> int:
-        now_ms = _Clock().wall_ms()
-        with closing(ReadOnlyLedger(data)) as ledger:
-            _print(response_page(SqlitePolicies(ledger), now_ms - days * 86_400_000, now_ms))
+        now_ms = WallClock().wall_ms()
+        _print(windows_of(str(data), now_ms - days * 86_400_000, now_ms))
         return 0
 
     return _run(action)
 
 
-# ---------------------------------------------------------------- changes; the gateway must be stopped
+def list_packs(config: Path) -> int:
+    def action() -> int:
+        settings = load(config)
+        with closing(ReadOnlyLedger(settings.site.data_dir)) as file:
+            packs = [load_pack(settings.site.policy_pack or DEFAULT_PACK)]
+            book = PolicyBook(SqlitePolicies(file), SqliteRegisters(file), WallClock(),
+                              enterprise_code=settings.site.enterprise_code, site_packs=packs)  # fmt: skip
+            lines = [f"生效 active: {p.name} {p.title}" for p in book.policy().packs]
+            lines += [f"待激活 waiting: {p.name} {p.title}" for p in book.waiting()]
+            lines += [f"计划 planned: {name}@{row['version']} {local_text(row['at_ms'])} {row['by']}" for name, rows in book.decisions().items()
+                      for row in rows if row["at_ms"] > WallClock().wall_ms()]  # fmt: skip
+            lines += [f"未识别 not understood: {h['policy_id']}@{h['version']}: {h['problem']}" for h in book.held()]
+            print("\n".join([f"响应等级 response level: {book.response_level()}", *lines]))
+        return 0
+
+    return _run(action)
 
 
-def _change(config: Path, action: Callable[[PolicyBook, Exceptions], str]) -> int:
+# ---------------------------------------------------------------- changes: by the running gateway, or where none runs
+
+
+def _change(config: Path, action: Callable[[Callable[..., Any]], str]) -> int:
+    """action gets a function (command, **arguments) -> answer."""
+
     def run() -> int:
         settings = load(config)
-        with closing(LedgerFile(settings.site.data_dir)) as file:
-            print(action(_book(file, settings), Exceptions(SqlitePolicies(file), _Clock())))
+        print(action(lambda name, **arguments: change(settings.site.data_dir, name, arguments, settings)))
         return 0
 
     return _run(run)
 
 
-def _book(file: LedgerFile, settings: Settings) -> PolicyBook:
-    packs = [load_pack(settings.site.policy_pack or DEFAULT_PACK)]
-    return PolicyBook(SqlitePolicies(file), SqliteRegisters(file), _Clock(),
-                      enterprise_code=settings.site.enterprise_code, site_packs=packs)  # fmt: skip
-
-
-def list_packs(config: Path) -> int:
-    def action(book: PolicyBook, _: Exceptions) -> str:
-        lines = [f"生效 active: {p.name} {p.title}" for p in book.policy().packs]
-        lines += [f"待激活 waiting: {p.name} {p.title}" for p in book.waiting()]
-        lines += [f"未识别 not understood: {h['policy_id']}@{h['version']}: {h['problem']}" for h in book.held()]
-        return "\n".join([f"响应等级 response level: {book.response_level()}", *lines])
-
-    return _change(config, action)
-
-
-def activate(pack: str, by: str, config: Path) -> int:
-    def action(book: PolicyBook, _: Exceptions) -> str:
-        loaded = book.load(read_document(find_pack(pack)))
-        book.activate(loaded.policy_id, loaded.version, by=by)
-        return f"{loaded.name}: 已激活 in force"
+def activate(pack: str, by: str, from_time: str, config: Path) -> int:
+    def action(do: Callable[..., Any]) -> str:
+        doc = plain(read_document(find_pack(pack)))
+        name = do("policy.load", doc=doc)
+        do("policy.activate", policy_id=doc["policy_id"], version=doc["version"], by=by, from_time=from_time)
+        return f"{name}: {f'计划自 planned from {from_time}' if from_time else '已激活 in force'}"
 
     return _change(config, action)
 
 
 def withdraw(policy_id: str, by: str, config: Path) -> int:
-    def action(book: PolicyBook, _: Exceptions) -> str:
-        book.withdraw(policy_id, by=by)
+    def action(do: Callable[..., Any]) -> str:
+        do("policy.withdraw", policy_id=policy_id, by=by)
         return f"{policy_id}: 已停用 withdrawn"
 
     return _change(config, action)
 
 
-def set_level(value: str, by: str, reason: str, config: Path) -> int:
-    def action(book: PolicyBook, _: Exceptions) -> str:
-        book.set_level(value, by=by, reason=reason)
-        return f"响应等级 response level: {value}"
+def set_level(value: str, by: str, reason: str, from_time: str, until_time: str, config: Path) -> int:
+    def action(do: Callable[..., Any]) -> str:
+        do("policy.level", level=value, by=by, reason=reason, from_time=from_time, until_time=until_time)
+        return f"响应等级 response level: {value}{f' 自 from {from_time}' if from_time else ''}"
 
     return _change(config, action)
 
 
 def set_site(name: str, value: str, by: str, config: Path) -> int:
-    def action(book: PolicyBook, _: Exceptions) -> str:
-        book.set_site(name, value, by=by)
+    def action(do: Callable[..., Any]) -> str:
+        do("policy.site", name=name, value=value, by=by)
         return f"{name} = {value}"
 
     return _change(config, action)
 
 
 def grant(plate: str, colour: str, kind: str, reason: str, approver: str, hours: float, config: Path) -> int:
-    def action(_: PolicyBook, exceptions: Exceptions) -> str:
-        granted = exceptions.grant(plate_no=plate, plate_colour=colour, reason_kind=kind, reason=reason,
-                                   approver=approver, hours=hours)  # fmt: skip
-        return f"例外 exception {granted.exception_id}: {granted.plate_no}"
+    def action(do: Callable[..., Any]) -> str:
+        number = do("policy.grant", plate_no=plate, plate_colour=colour, reason_kind=kind, reason=reason, approver=approver, hours=hours)  # fmt: skip
+        return f"例外 exception {number}: {plate}"
+
+    return _change(config, action)
+
+
+def revoke(exception_id: str, by: str, config: Path) -> int:
+    def action(do: Callable[..., Any]) -> str:
+        do("policy.revoke", exception_id=exception_id, by=by)
+        return f"{exception_id}: 已撤销 withdrawn"
 
     return _change(config, action)

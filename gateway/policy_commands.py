@@ -15,9 +15,13 @@ PackArgument = Annotated[str, typer.Argument(help="规则包文件或名称 a TO
 JsonOption = Annotated[bool, typer.Option("--json", help="输出 JSON print JSON")]
 DataOption = Annotated[Path, typer.Option("--data", help="数据目录 data directory")]
 ConfigOption = Annotated[
-    Path, typer.Option("--config", help="站点配置文件 the site's settings; 网关须停止 gateway stopped")
+    Path,
+    typer.Option(
+        "--config", help="站点配置文件 the site's settings; 网关运行与否均可 with or without a running gateway"
+    ),
 ]
 ByOption = Annotated[str, typer.Option("--by", help="姓名 your name")]
+FromOption = Annotated[str, typer.Option("--from", help="自何时起 from when, yyyy-MM-dd HH:mm; default: now")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="原因 why")]
 
 
@@ -77,11 +81,13 @@ def list_packs(config: ConfigOption = Path("site.toml")) -> None:
 
 
 @app.command()
-def activate(pack: PackArgument, by: ByOption, config: ConfigOption = Path("site.toml")) -> None:
-    """激活 Load a pack and put it in force; read `lvzha policy show` first."""
+def activate(
+    pack: PackArgument, by: ByOption, from_time: FromOption = "", config: ConfigOption = Path("site.toml")
+) -> None:
+    """激活 Load a pack and put it in force, now or from a time on; read `lvzha policy show` first."""
     from gateway import policy_actions
 
-    raise typer.Exit(policy_actions.activate(pack, by, config))
+    raise typer.Exit(policy_actions.activate(pack, by, from_time, config))
 
 
 @app.command()
@@ -93,11 +99,18 @@ def withdraw(policy_id: str, by: ByOption, config: ConfigOption = Path("site.tom
 
 
 @app.command()
-def level(value: str, by: ByOption, reason: ReasonOption, config: ConfigOption = Path("site.toml")) -> None:
-    """响应等级 State the response level: 0 none, 3 yellow, 2 orange, 1 red."""
+def level(
+    value: str,
+    by: ByOption,
+    reason: ReasonOption,
+    from_time: FromOption = "",
+    until_time: Annotated[str, typer.Option("--until", help="至何时止 until when; then none")] = "",
+    config: ConfigOption = Path("site.toml"),
+) -> None:
+    """响应等级 State the response level: 0 none, 3 yellow, 2 orange, 1 red; now or planned."""
     from gateway import policy_actions
 
-    raise typer.Exit(policy_actions.set_level(value, by, reason, config))
+    raise typer.Exit(policy_actions.set_level(value, by, reason, from_time, until_time, config))
 
 
 @app.command()
@@ -122,3 +135,11 @@ def grant(
     from gateway import policy_actions
 
     raise typer.Exit(policy_actions.grant(plate, colour, kind, reason, approver, hours, config))
+
+
+@app.command()
+def revoke(exception_id: str, by: ByOption, config: ConfigOption = Path("site.toml")) -> None:
+    """撤销例外 Withdraw an exception before its end."""
+    from gateway import policy_actions
+
+    raise typer.Exit(policy_actions.revoke(exception_id, by, config))

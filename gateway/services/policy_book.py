@@ -18,7 +18,7 @@ from gateway.domain.policy import Facts, Policy, Verdict, decide
 from gateway.domain.policy_pack import pack_from
 from gateway.domain.policy_rules import Pack
 from gateway.domain.policy_space import Site
-from gateway.domain.records import CHINA
+from gateway.domain.records import CHINA, local_text
 from gateway.domain.strategy import StrategyHeld, pack_doc_from
 from gateway.services.policy_port import PolicyStore
 from gateway.services.ports import Clock, NewEntry, Registers
@@ -42,6 +42,7 @@ class PolicyBook:
         self.registers, self.store = registers, store
         self._clock, self._enterprise_code, self._site_packs = clock, enterprise_code, tuple(site_packs)
         self._policy: Policy | None = None
+        self._policy_until_ms: int | None = None  # the next planned change; None: there is none
         self._site: Site | None = None
 
     # ------------------------------------------------------------ judging
@@ -81,21 +82,41 @@ class PolicyBook:
 
     def policy(self) -> Policy:
         """The active packs: those of the settings file and those that were activated, less what was withdrawn."""
-        if self._policy is None:
-            active = {pack.policy_id: pack for pack in self._site_packs}
+        now_ms = self._clock.wall_ms()
+        if self._policy is None or (self._policy_until_ms is not None and now_ms >= self._policy_until_ms):
             kept = {(row["policy_id"], row["version"]): row for row in self.store.packs()}
-            for row in self.store.activations():
-                active.pop(row["policy_id"], None)
-                if row["is_active"]:
-                    active[row["policy_id"]] = pack_from(kept[row["policy_id"], row["version"]]["doc"])
+            decided = self.decisions()
+            active = {pack.policy_id: pack for pack in self.site_packs_in_force()}
+            for name, rows in decided.items():
+                now = _now_of(rows, now_ms)
+                if now is not None and now["is_active"]:
+                    active[name] = pack_from(kept[name, now["version"]]["doc"])
+            ahead = [row["at_ms"] for rows in decided.values() for row in rows if row["at_ms"] > now_ms]
             self._policy = Policy(tuple(active[name] for name in sorted(active)))
+            self._policy_until_ms = min(ahead, default=None)
         return self._policy
+
+    def decisions(self) -> dict[str, list[dict[str, Any]]]:
+        """policy_id -> what was decided of it and still counts, oldest first; at_ms is the moment from which it holds.
+
+        A decision drops whatever was planned before it for that moment or a later one.
+        """
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in self.store.activations():
+            rows = found.setdefault(row["policy_id"], [])
+            rows[:] = [r for r in rows if r["at_ms"] < row["at_ms"]] + [row]
+        return found
+
+    def site_packs_in_force(self) -> list[Pack]:
+        """The packs of the settings file that nobody has decided about."""
+        now_ms, decided = self._clock.wall_ms(), self.decisions()
+        return [p for p in self._site_packs if _now_of(decided.get(p.policy_id, []), now_ms) is None]
 
     def load(self, doc: dict[str, Any], origin: str = "file") -> Pack:
         """Check and keep a pack; it does not judge yet. Raises PackRefused or PolicyRefused."""
         pack = pack_from(doc)
         try:
-            self.store.save_pack(pack.policy_id, pack.version, _plain(doc), origin, self._clock.wall_ms())
+            self.store.save_pack(pack.policy_id, pack.version, plain(doc), origin, self._clock.wall_ms())
         except ValueError as error:
             raise PolicyRefused(str(error)) from None
         return pack
@@ -106,26 +127,37 @@ class PolicyBook:
         newest = {row["policy_id"]: row for row in self.store.packs()}
         return [pack_from(row["doc"]) for key, row in newest.items() if (key, row["version"]) not in decided]
 
-    def activate(self, policy_id: str, version: int, *, by: str) -> None:
-        self._switch(policy_id, version, True, by)
+    def activate(self, policy_id: str, version: int, *, by: str, from_ms: int | None = None) -> None:
+        """In force now, or from a time on. Raises PolicyRefused."""
+        now_ms = self._clock.wall_ms()
+        if from_ms is not None and from_ms <= now_ms:
+            raise PolicyRefused(f"from {local_text(from_ms)}: 计划时间应晚于现在 a plan is for a time to come; now is {local_text(now_ms)}")  # fmt: skip
+        self._switch(policy_id, version, True, by, from_ms)
 
     def withdraw(self, policy_id: str, *, by: str) -> None:
-        found = next((p for p in self.policy().packs if p.policy_id == policy_id), None)
+        """Out of force, and no more planned."""
+        found = next((p.version for p in self.policy().packs if p.policy_id == policy_id), None)
+        if found is None:
+            planned = [r for r in self.decisions().get(policy_id, []) if r["is_active"]]
+            found = planned[-1]["version"] if planned else None
         if found is None:
             raise PolicyRefused(
-                f"policy {policy_id!r} is not active; active are {', '.join(p.policy_id for p in self.policy().packs)}"
+                f"policy {policy_id!r} is not active 未启用; active are {', '.join(p.policy_id for p in self.policy().packs)}"
             )
-        if not any(r["policy_id"] == policy_id and r["version"] == found.version for r in self.store.packs()):
-            raise PolicyRefused(f"policy {policy_id!r} is of the settings file; load it before it can be withdrawn")
-        self._switch(policy_id, found.version, False, by)
+        if not any(r["policy_id"] == policy_id and r["version"] == found for r in self.store.packs()):
+            raise PolicyRefused(
+                f"policy {policy_id!r} is of the settings file 来自配置文件; 须先载入 load it before it can be withdrawn"
+            )
+        self._switch(policy_id, found, False, by)
 
-    def _switch(self, policy_id: str, version: int, is_active: bool, by: str) -> None:
+    def _switch(self, policy_id: str, version: int, is_active: bool, by: str, from_ms: int | None = None) -> None:
         if not by.strip():
             raise PolicyRefused("必须填写姓名 by: a name is required")
         if not any((r["policy_id"], r["version"]) == (policy_id, version) for r in self.store.packs()):
-            raise PolicyRefused(f"policy {policy_id!r} version {version} is not known; load it first")
+            raise PolicyRefused(f"policy {policy_id!r} version {version} is not known 尚未载入; load it first")
         body = {"policy_id": policy_id, "version": version, "is_active": is_active, "by": by}
-        self.store.activate(policy_id, version, is_active, by, self._entry("policy", body))
+        body |= {} if from_ms is None else {"from_ms": from_ms}
+        self.store.activate(policy_id, version, is_active, by, self._entry("policy", body), from_ms)
         self._policy = None
 
     # ------------------------------------------------------------ what the regulator pushes
@@ -139,20 +171,52 @@ class PolicyBook:
         version = version if isinstance(version, int) and not isinstance(version, bool) else 0
         try:
             if strategy.get("op") == "remove":
-                if any(p.policy_id == name for p in self.policy().packs):
-                    self.withdraw(name, by="regulator")
-                return f"{name}: 已撤销 withdrawn"
+                return self._taken_back(name)
             if strategy.get("op", "add") != "add":
                 raise StrategyHeld(f"strategy: op = {strategy['op']!r}; allowed: add, remove")
             doc = pack_doc_from(strategy, self._enterprise_code)
+            if self._is_kept(name, version, doc):
+                return f"{name}@{version}: 已知 known already"
             pack = self.load(doc, "regulator")
         except (StrategyHeld, PolicyRefused) as problem:
+            if any((h["policy_id"], h["version"], h["doc"]) == (name, version, strategy) for h in self.store.held()):
+                return f"{name}@{version}: 待人工处理 still held: {problem}"
             body = {"policy_id": name, "version": version, "held": str(problem), "strategy": strategy}
             self.store.hold(name, version, strategy, str(problem), self._entry("policy", body))
             return f"{name}@{version}: 待人工处理 held: {problem}"
         self.store.release(name, version)
         self._schedule_level(pack, str(strategy["responseLevel"]))
         return f"{pack.name}: 已接收 taken"
+
+    def _is_kept(self, name: str, version: int, doc: Mapping[str, Any]) -> bool:
+        """The regulator's strategy in this version and these words was taken before: it changes nothing twice."""
+        return any((r["policy_id"], r["version"], r["origin"]) == (name, version, "regulator") and r["doc"] == plain(doc)
+                   for r in self.store.packs())  # fmt: skip
+
+    def _taken_back(self, name: str) -> str:
+        """Out of force, no more to come into force, and no level on its account any longer."""
+        now_ms = self._clock.wall_ms()
+        kept = [r for r in self.store.packs() if r["policy_id"] == name and r["origin"] == "regulator"]
+        rows = self.decisions().get(name, [])
+        if rows and any(
+            r["is_active"] for r in (*[r for r in rows if r["at_ms"] > now_ms], *filter(None, [_now_of(rows, now_ms)]))
+        ):
+            self.withdraw(name, by="regulator")
+        if kept and (name, kept[-1]["version"]) in {
+            (w.policy_id, w.version) for w in self.waiting()
+        }:  # nor begin by itself
+            self._switch(name, kept[-1]["version"], False, "regulator")
+        levels = self.store.levels()
+        mine = [
+            r for r in levels if r["by"] == "regulator" and r["reason"].startswith(f"{name}@") and r["level"] != "0"
+        ]
+        for row in mine:
+            last = [r for r in levels if r["from_ms"] <= max(row["from_ms"], now_ms)][-1]
+            if last["id"] == row["id"]:  # nobody has set another since
+                self.set_level(
+                    "0", by="regulator", reason=f"{name} 已撤销 withdrawn", from_ms=max(row["from_ms"], now_ms)
+                )
+        return f"{name}: 已撤销 withdrawn"
 
     def _schedule_level(self, pack: Pack, level: str) -> None:
         reason = f"{pack.name} {pack.title}"
@@ -176,19 +240,27 @@ class PolicyBook:
             self.activate(pack.policy_id, pack.version, by="regulator")
         return [pack.name for pack in due]
 
+    def unconfirmed(self) -> list[tuple[str, int, int]]:
+        """(policy, version, active since when) of the regulator's policies in force whose confirmation was not accepted yet."""
+        now_ms = self._clock.wall_ms()
+        pushed = {(r["policy_id"], r["version"]) for r in self.store.packs() if r["origin"] == "regulator"}
+        now = [(name, _now_of(rows, now_ms)) for name, rows in self.decisions().items()]
+        return [(name, r["version"], r["at_ms"]) for name, r in now
+                if r and r["is_active"] and r["confirmed_at_ms"] is None and (name, r["version"]) in pushed]  # fmt: skip
+
     def confirmation(
-        self, policy_id: str, version: int, *, lanes_applied: int, lanes_total: int
+        self, policy_id: str, version: int, *, lanes_applied: int, lanes_total: int, lanes_away: int = 0
     ) -> dict[str, Any] | None:
-        """The record of strategyConfirm; None until the pack is active and every lane has reported it."""
+        """The record of strategyConfirm; None until the pack is active and every lane that is not away has reported it."""
         kept = next((r for r in self.store.packs() if (r["policy_id"], r["version"]) == (policy_id, version)), None)
-        rows = [r for r in self.store.activations() if r["policy_id"] == policy_id]
-        active = rows[-1] if rows and rows[-1]["is_active"] and rows[-1]["version"] == version else None
+        now = _now_of(self.decisions().get(policy_id, []), self._clock.wall_ms())
+        active = now if now is not None and now["is_active"] and now["version"] == version else None
         if (
             kept is None
             or active is None
             or kept["origin"] != "regulator"
-            or not lanes_total
-            or lanes_applied < lanes_total
+            or not lanes_applied
+            or lanes_applied + lanes_away < lanes_total
         ):
             return None
         return {
@@ -201,7 +273,7 @@ class PolicyBook:
 
     def set_level(self, level: str, *, by: str, reason: str, from_ms: int | None = None) -> None:
         if level not in ps.LEVELS:
-            raise PolicyRefused(f"response_level {level!r}; allowed: {', '.join(sorted(ps.LEVELS))}")
+            raise PolicyRefused(f"响应等级 response_level {level!r}; 允许 allowed: {', '.join(sorted(ps.LEVELS))}")
         if not by.strip() or not reason.strip():
             raise PolicyRefused("必须填写姓名和原因 a name and a reason are required")
         from_ms = self._clock.wall_ms() if from_ms is None else from_ms
@@ -234,6 +306,10 @@ class PolicyBook:
         return NewEntry(kind, "", "", self._clock.wall_ms(), body)
 
 
+def _now_of(rows: Sequence[dict[str, Any]], now_ms: int) -> dict[str, Any] | None:
+    return next((row for row in reversed(rows) if row["at_ms"] <= now_ms), None)
+
+
 def _fits(value: str, name: str, allowed: tuple[str, ...] | str) -> bool:
     if isinstance(allowed, tuple):
         return value in allowed
@@ -244,14 +320,14 @@ def _fits(value: str, name: str, allowed: tuple[str, ...] | str) -> bool:
     return value.isdecimal() if name == "daily_trucks" else 0 <= number <= 100
 
 
-def _plain(doc: Mapping[str, Any]) -> dict[str, Any]:
+def plain(doc: Mapping[str, Any]) -> dict[str, Any]:
     """The document with TOML's dates as text, so that JSON can keep it."""
 
-    def plain(value: Any) -> Any:
+    def of(value: Any) -> Any:
         if isinstance(value, Mapping):
-            return {k: plain(v) for k, v in value.items()}
+            return {k: of(v) for k, v in value.items()}
         if isinstance(value, (list, tuple)):
-            return [plain(v) for v in value]
+            return [of(v) for v in value]
         return value.isoformat() if hasattr(value, "isoformat") else value
 
-    return plain(doc)
+    return of(doc)

@@ -12,8 +12,9 @@ from typing import Any
 from ulid import ULID
 
 from gateway.adapters.store.connection import LedgerFile
+from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.domain.retention import RetentionRefused
-from gateway.services.ports import NewEntry
+from gateway.services.ports import LedgerUnavailable, NewEntry
 
 HELD = (
     "exists (select 1 from hold h where h.lifted_at_ms is null and (h.pass_id = p.pass_id"
@@ -22,7 +23,9 @@ HELD = (
 
 
 class SqliteHolds:
-    def __init__(self, file: LedgerFile) -> None:
+    """file: one that can only be read will do for the lists."""
+
+    def __init__(self, file: LedgerFile | ReadOnlyLedger) -> None:
         self._file = file
 
     async def place_hold(self, *, by: str, why: str, now_ms: int, pass_id: str | None = None,
@@ -105,10 +108,15 @@ class SqliteHolds:
     async def _decide(self, by: str, why: str, action: Callable[[sqlite3.Connection], None]) -> None:
         if not by.strip() or not why.strip():
             raise RetentionRefused("必须填写姓名和原因 a name and a reason are required")
-        await self._file.awrite(action)
+        await self._writable().awrite(action)
+
+    def _writable(self) -> LedgerFile:
+        if not isinstance(self._file, LedgerFile):
+            raise LedgerUnavailable(f"{self._file.data_dir}: opened for reading only")
+        return self._file
 
     def _entry(self, conn: sqlite3.Connection, kind: str, now_ms: int, body: dict[str, Any]) -> None:
-        self._file.chain.append(conn, [NewEntry(kind, "", "", now_ms, body)], {}, {})
+        self._writable().chain.append(conn, [NewEntry(kind, "", "", now_ms, body)], {}, {})
 
 
 def _known_pass(conn: sqlite3.Connection, pass_id: str) -> sqlite3.Row:

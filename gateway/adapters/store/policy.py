@@ -50,14 +50,14 @@ class SqlitePolicies:
         rows = self._rows("select * from policy_pack order by policy_id, version")
         return [dict(r) | {"doc": json.loads(r["doc"])} for r in rows]
 
-    def activate(self, policy_id: str, version: int, is_active: bool, by: str, entry: NewEntry) -> None:
+    def activate(self, policy_id: str, version: int, is_active: bool, by: str, entry: NewEntry, from_ms: int | None = None) -> None:  # fmt: skip
         self._with_entry(
             entry, "insert into policy_activation (policy_id, version, is_active, at_ms, by) values (?,?,?,?,?)",
-            policy_id, version, int(is_active), entry.at_ms, by,
+            policy_id, version, int(is_active), entry.at_ms if from_ms is None else from_ms, by,
         )  # fmt: skip
 
     def activations(self) -> list[dict[str, Any]]:
-        """Oldest first; the last of a policy says whether and in which version it is active."""
+        """In the order in which they were decided; at_ms: from when each holds (services/policy_book.py decisions)."""
         return [dict(r) for r in self._rows("select * from policy_activation order by id")]
 
     def mark_confirmed(self, policy_id: str, version: int, at_ms: int) -> None:

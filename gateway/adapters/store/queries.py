@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.personal import unseal
+from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.domain.passing import Pass, from_doc
 from gateway.domain.records import Entry
 
@@ -17,7 +18,7 @@ UPLOAD_WORDS = {"waiting": "waiting", "new": "pending", "retry": "pending", "acc
 
 
 class SqliteQueries:
-    def __init__(self, file: LedgerFile) -> None:
+    def __init__(self, file: LedgerFile | ReadOnlyLedger) -> None:
         self._file = file
 
     def passes(
@@ -91,7 +92,7 @@ class SqliteQueries:
 
     def upload_states(self, pass_ids: Sequence[str]) -> dict[str, str]:
         marks = ",".join("?" * len(pass_ids))
-        rows = self._rows(f"select pass_id, state from outbox where pass_id in ({marks})", *pass_ids)
+        rows = self._rows(f"select pass_id, state from outbox where pass_id in ({marks}) order by id", *pass_ids)
         return {r["pass_id"]: UPLOAD_WORDS[r["state"]] for r in rows}
 
     def photo_file(self, photo_id: str) -> Path | None:

@@ -13,10 +13,12 @@ from typing import Any
 from ulid import ULID
 
 from gateway.adapters.store.connection import LedgerFile
+from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.adapters.store.register_rows import SqliteRegisterRows
 from gateway.domain.records import CHINA
 from gateway.domain.register_legacy import entry_of_vehicle, vehicle_of
 from gateway.domain.vehicles import PLATE_COLOURS, Vehicle, VehicleRefused, vehicle_from
+from gateway.services.ports import LedgerUnavailable
 
 RESPONSE_LEVELS = ("0", "1", "2", "3")
 
@@ -24,7 +26,7 @@ RESPONSE_LEVELS = ("0", "1", "2", "3")
 class SqliteRegisters:
     """services.ports.Registers."""
 
-    def __init__(self, file: LedgerFile) -> None:
+    def __init__(self, file: LedgerFile | ReadOnlyLedger) -> None:
         self._file = file
         self._rows = SqliteRegisterRows(file)
 
@@ -82,6 +84,8 @@ class SqliteRegisters:
                     "insert into response_level (level, from_ms, by, reason) values (?,?,'import','')", (level, now_ms)
                 )
 
+        if not isinstance(self._file, LedgerFile):
+            raise LedgerUnavailable(f"{self._file.data_dir}: opened for reading only")
         self._file.write(put)
         return {"vehicles": len(vehicles), "over_limit": len(listed)}
 

@@ -70,17 +70,25 @@ def part(data_dir: Path, *, any_bytes: bool = False) -> tuple[list[Finding], int
         conn.close()
 
 
+def differ(conn: sqlite3.Connection) -> bool:
+    """Whether any record is missing or not what its entries say."""
+    return any(True for _ in _differing(conn))
+
+
 def rebuild(conn: sqlite3.Connection) -> int:
     """Records made anew from their entries; how many were missing or different."""
-    written = 0
-    for row in list(_stated(conn)):
+    rows = list(_differing(conn))
+    conn.executemany("insert or replace into side_record values (?,?,?,?,?,?)", rows)
+    return len(rows)
+
+
+def _differing(conn: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    for row in _stated(conn):
         kept = conn.execute(
             f"select {', '.join(COLUMNS)} from side_record where kind = ? and side_id = ?", row[:2]
         ).fetchone()
         if kept is None or tuple(kept) != row:
-            conn.execute("insert or replace into side_record values (?,?,?,?,?,?)", row)
-            written += 1
-    return written
+            yield row
 
 
 class SqliteSides:

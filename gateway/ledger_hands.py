@@ -1,0 +1,130 @@
+"""Joins the desks that persons change the ledger with: for the running gateway, and for a command while none runs.
+
+`change` hands a command to the gateway that runs on the directory; where none runs it opens the ledger itself. Refusals
+are exceptions of REFUSALS with a sentence, the same either way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gateway.adapters.control.client import ControlRefused, NobodyRuns, ask
+from gateway.adapters.policies.files import DEFAULT_PACK, SHIPPED, load_pack, over_limit_terms, read_document
+from gateway.adapters.policies.looking_back import apart
+from gateway.adapters.store.connection import LedgerFile
+from gateway.adapters.store.erase import SqlitePersonalData
+from gateway.adapters.store.holds import SqliteHolds
+from gateway.adapters.store.ledger import SqliteLedger
+from gateway.adapters.store.policy import SqlitePolicies
+from gateway.adapters.store.queries import SqliteQueries
+from gateway.adapters.store.reading import StoreRefused
+from gateway.adapters.store.readonly import ReadOnlyLedger
+from gateway.adapters.store.rebuild import rebuild
+from gateway.adapters.store.registers import SqliteRegisters
+from gateway.config import ConfigRefused, Settings, load
+from gateway.domain.policy import Policy
+from gateway.domain.policy_pack import PackRefused
+from gateway.services.by_hand import ByHand, commands_of
+from gateway.services.evidence_desk import EvidenceDesk
+from gateway.services.exceptions import Exceptions
+from gateway.services.over_limit_desk import OverLimitDesk
+from gateway.services.policy_book import PolicyBook
+from gateway.services.policy_desk import PolicyDesk
+from gateway.services.policy_figures import response_page
+from gateway.services.policy_rehearsal import forecast_next_day, rehearse_days, report
+from gateway.services.ports import Clock, LedgerUnavailable
+
+REFUSALS = (
+    StoreRefused,
+    ConfigRefused,
+    ControlRefused,
+    LedgerUnavailable,
+    ValueError,
+)  # every other refusal is a ValueError
+
+
+class WallClock:
+    def wall_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def mono_s(self) -> float:
+        return time.monotonic()
+
+
+# ---------------------------------------------------------------- for a command
+
+
+def change(data: Path, name: str, arguments: Mapping[str, Any], settings: Settings | None = None) -> Any:
+    """Do one command of services/by_hand.py. settings: needed for those of the policy while no gateway runs."""
+    if not (data / "ledger.sqlite3").is_file():
+        raise StoreRefused(f"{data}: there is no ledger.sqlite3 here 此目录没有账本")
+    try:
+        return ask(data, name, arguments)
+    except NobodyRuns:
+        pass
+    with closing(LedgerFile(data)) as file:
+        return asyncio.run(_hands(file, settings).do(name, arguments))
+
+
+def settings_of(config: Path) -> Settings:
+    """Raises ConfigRefused."""
+    return load(config)
+
+
+def _hands(file: LedgerFile, settings: Settings | None) -> ByHand:
+    clock = WallClock()
+    policy = None
+    if settings is not None:
+        pack = load_pack(settings.site.policy_pack or DEFAULT_PACK)
+        book = PolicyBook(SqlitePolicies(file), SqliteRegisters(file), clock,
+                          enterprise_code=settings.site.enterprise_code, site_packs=[pack])  # fmt: skip
+        policy = policy_desk(file, book, OverLimitDesk(SqlitePolicies(file), clock, over_limit_terms()), clock)
+    return ByHand(commands_of(evidence_desk(file, SqliteLedger(file), SqliteQueries(file), clock), policy))
+
+
+# ---------------------------------------------------------------- desks
+
+
+def evidence_desk(file: LedgerFile, ledger: SqliteLedger, queries: SqliteQueries, clock: Clock,
+                  tell: Callable[[str], None] = lambda word: None) -> EvidenceDesk:  # fmt: skip
+    return EvidenceDesk(ledger=ledger, queries=queries, holds=SqliteHolds(file), personal=SqlitePersonalData(file),
+                        clock=clock, rebuild=partial(rebuild, file), tell=tell)  # fmt: skip
+
+
+def policy_desk(file: LedgerFile, book: PolicyBook, over_limit: OverLimitDesk, clock: Clock,
+                tell: Callable[[], None] = lambda: None) -> PolicyDesk:  # fmt: skip
+    store = SqlitePolicies(file)
+    return PolicyDesk(
+        book, Exceptions(store, clock), over_limit, store, clock, tell=tell, read_pack=_pack_document, shipped=_shipped,
+        rehearse=partial(apart, rehearsed, str(file.data_dir)), windows=partial(apart, windows_of, str(file.data_dir)),
+    )  # fmt: skip
+
+
+def rehearsed(data: str, policy: Policy, level: str | None, days: int, now_ms: int) -> dict[str, Any]:
+    """policy_rehearsal.report and its forecast, of the ledger as it is now; runs in a process of its own."""
+    with closing(ReadOnlyLedger(Path(data))) as file:
+        result = rehearse_days(SqlitePolicies(file), policy, until_ms=now_ms, days=days, level=level)
+    return report(result) | {"forecast_24h": forecast_next_day(result, until_ms=now_ms, days=days)}
+
+
+def windows_of(data: str, since_ms: int, until_ms: int) -> dict[str, Any]:
+    with closing(ReadOnlyLedger(Path(data))) as file:
+        return response_page(SqlitePolicies(file), since_ms, until_ms)
+
+
+def _pack_document(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PackRefused(f"规则包不是有效的 TOML not valid TOML: {error}") from None
+
+
+def _shipped() -> dict[str, dict[str, Any]]:
+    return {path.stem: read_document(path) for path in sorted(SHIPPED.glob("*.toml"))}
