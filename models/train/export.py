@@ -1,7 +1,7 @@
 """Turns the averaged weights of a training into what the gateway loads: `python -m models.train.export reader|detector`.
 
-Writes models/plate-reader/{plate-reader.tflite,labels.json,curve.png} or models/plate-detector/{...} and prints the
-model's SHA-256, the data's hash and the licence filter for the card.
+Writes models/plate-reader/{plate-reader.tflite,labels.json,manifest.json,curve.png} or models/plate-detector/{...} and
+prints the model's SHA-256, the data's hash and the licence filter for the card.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 from pathlib import Path
 
 from .loop import RUNS, averaged_model, limit_threads
+from .manifest import trained_on, write_manifest
 from .pictures import data_hash, load_labels
 
 MODELS = Path(__file__).resolve().parents[1]
@@ -66,9 +67,10 @@ def main() -> None:
     limit_threads(1)
     file = export_reader() if args.model == "reader" else export_detector()
     shutil.copyfile(RUNS / args.model / "curve.png", file.parent / "curve.png")
-    labels = [label for label in load_labels(args.licence) if label.split == "train"]
+    labels = trained_on(args.model, load_labels(args.licence))
     print(f"{file} bytes={file.stat().st_size} sha256={hashlib.sha256(file.read_bytes()).hexdigest()}")
     print(f"pictures={len(labels)} licence={args.licence} data={data_hash(labels)}")
+    print(write_manifest(args.model, args.licence))
 
 
 if __name__ == "__main__":

@@ -50,19 +50,19 @@ def load_picture(path: Path) -> np.ndarray:
 
 
 def _described(read: PlateRead) -> dict[str, Any]:
-    """One plate as the JSON output has it. confidence: of the weakest character.
+    """One plate as the JSON output has it. confidence: of `seen` as a whole.
 
-    plate: only what a frame may bring to the vote; seen: the characters as read, also when in doubt.
+    plate: only what one picture may stand for; seen: the likeliest plate, or the characters as read, also when in doubt.
     """
-    weakest = min(read.char_confidences, default=0.0)
+    single = single_answer(read)
     return {
-        "plate": single_answer(read.text, read.plate_type, read.char_confidences),
-        "seen": read.text,
-        "colour": plate_colour_code(read.plate_type),
-        "type": read.plate_type,
+        "plate": single.text,
+        "seen": single.seen,
+        "colour": plate_colour_code(single.plate_type),
+        "type": single.plate_type,
         "rows": read.rows,
         "corners": [[round(x, 1), round(y, 1)] for x, y in read.corners],
-        "confidence": round(weakest, 4),
+        "confidence": round(single.confidence, 4),
         "char_confidences": [round(value, 4) for value in read.char_confidences],
         "type_confidence": round(read.type_confidence, 4),
         "detection_confidence": round(read.detection_confidence, 4),

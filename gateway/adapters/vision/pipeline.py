@@ -73,32 +73,31 @@ class PlatePipeline:
             raise ValueError(
                 f"frame is {frame_bgr.dtype} {frame_bgr.shape}; uint8 (h, w, 3) of at least 64 x 64 is needed"
             )
-        reads = []
-        for found in self._detector.detect(frame_bgr):
-            reading = self._reading(frame_bgr, found)
-            reads.append(
-                PlateRead(
-                    camera=camera,
-                    frame_at_ms=frame_at_ms,
-                    corners=tuple((float(x), float(y)) for x, y in found.corners),  # type: ignore[arg-type]
-                    rows=found.rows,
-                    detection_confidence=found.confidence,
-                    text=reading.text,
-                    char_confidences=reading.char_confidences,
-                    alternatives=reading.alternatives,
-                    plate_type=reading.plate_type,
-                    type_confidence=reading.type_confidence,
-                    model=self._reader.model_hash,
-                )
-            )
+        reads = [self._read_of(frame_bgr, found, camera, frame_at_ms) for found in self._detector.detect(frame_bgr)]
         return sorted(reads, key=_rank)
 
-    def read_at(self, picture_bgr: np.ndarray, corners: Sequence[Sequence[float]], rows: int) -> Reading:
+    def read_at(self, picture_bgr: np.ndarray, corners: Sequence[Sequence[float]], rows: int) -> PlateRead:
         """What stands on a plate whose place is known, with the cuts and gates of `read`.
 
         picture_bgr: uint8 (h, w, 3), any size. corners: px, TL TR BR BL. rows: 1 or 2.
         """
-        return self._reading(picture_bgr, Detection(np.asarray(corners, np.float32), rows, 1.0))
+        return self._read_of(picture_bgr, Detection(np.asarray(corners, np.float32), rows, 1.0), "", 0)
+
+    def _read_of(self, frame: np.ndarray, found: Detection, camera: str, frame_at_ms: int) -> PlateRead:
+        reading = self._reading(frame, found)
+        return PlateRead(
+            camera=camera,
+            frame_at_ms=frame_at_ms,
+            corners=tuple((float(x), float(y)) for x, y in found.corners),  # type: ignore[arg-type]
+            rows=found.rows,
+            detection_confidence=found.confidence,
+            text=reading.text,
+            char_confidences=reading.char_confidences,
+            alternatives=reading.alternatives,
+            plate_type=reading.plate_type,
+            type_confidence=reading.type_confidence,
+            model=self._reader.model_hash,
+        )
 
     def _reading(self, frame: np.ndarray, found: Detection) -> Reading:
         if found.width_px < self._min_width_px:

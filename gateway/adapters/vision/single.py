@@ -1,14 +1,50 @@
-"""What one picture alone may stand for, where no vote over a pass is possible: `lvzha read`, the gauge."""
+"""What one picture alone may stand for, where no vote over a passage is possible: `lvzha read`, the gauge.
+
+The same reading as in the vote: the likeliest text that has the form of a plate which this type may carry.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
-from gateway.domain.plates import VoteGates, is_valid_plate
+from gateway.domain.plate_forms import form_of
+from gateway.domain.plates import PlateRead
+
+MIN_TEXT_PROBABILITY = 0.80
+"""Of the text among all texts, for it to be an answer; what other values would do: `gates` of `lvzha bench plates`."""
+MIN_FORM_SHARE = 0.30
+"""Of the types' probability that must go to types that can carry the text."""
+MIN_TYPE_SHARE = 0.55
+"""Of the types' probability that the text's likeliest type must hold; below it the type is `unknown`."""
 
 
-def single_answer(text: str, plate_type: str, char_confidences: Sequence[float], gates: VoteGates | None = None) -> str:
-    """The text when one picture may stand for it, else "": a plate of its type, no character below the vote's gate."""
-    gates = gates or VoteGates()
-    weakest = min(char_confidences, default=0.0)
-    return text if is_valid_plate(text, plate_type) and weakest >= gates.min_char_confidence else ""
+@dataclass(frozen=True)
+class SinglePicture:
+    """text: normal form, "" is unread. seen: the likeliest plate, or the characters as read, also when in doubt.
+
+    confidence: 0.0-1.0, the reader's own probability of `seen` as a whole; not calibrated. plate_type: of PLATE_TYPES.
+    """
+
+    text: str
+    seen: str
+    confidence: float
+    plate_type: str
+
+
+def single_answer(read: PlateRead) -> SinglePicture:
+    """The plate of one read, or doubt."""
+    if not read.text:
+        return SinglePicture("", "", 0.0, read.plate_type)
+    shares = read.type_shares
+    for text, probability in read.lattice.plates:
+        form = form_of(text)
+        if form is None or read.form_share(form) < MIN_FORM_SHARE:
+            continue
+        kind = max(form.types, key=lambda name: (shares.get(name, 0.0), name))
+        return SinglePicture(
+            text=text if probability >= MIN_TEXT_PROBABILITY else "",
+            seen=text,
+            confidence=min(1.0, probability),
+            plate_type=kind if shares.get(kind, 0.0) >= MIN_TYPE_SHARE else "unknown",
+        )
+    return SinglePicture("", read.text, 0.0, read.plate_type)

@@ -1,0 +1,127 @@
+"""Passes: the frames of one vehicle through the product's own capture, vote and stop rule, replayed in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+
+from gateway.adapters.cameras.ring import evenly
+from gateway.adapters.vision.pipeline import PlatePipeline
+from gateway.adapters.vision.single import single_answer
+from gateway.config import Reading
+from gateway.domain.plates import PlateRead
+from gateway.services.capture import BEFORE_EDGE_MS, Capture, VehicleCapture
+from gateway.services.ports import CameraHealth, Frame
+
+from .figures import Answer
+from .labelled import LabelledPass, picture
+from .scenes import framed
+from .timing import Stopwatch, Took
+
+FIRST_FRAME_MS = 1_792_944_000_000
+"""Wall time given to the first frame of a pass (any moment of a set clock)."""
+
+
+class Replay:
+    """The cameras, the reader and the clock of one pass: `Frames`, `PlateReader` and `Clock` of the services.
+
+    Time is virtual: it goes on when a burst is waited for, not while the models run. Files are decoded when asked for.
+    """
+
+    def __init__(self, labelled: LabelledPass, pipeline: PlatePipeline, errors: list[dict[str, str]]) -> None:
+        self._pass, self._pipeline, self._errors = labelled, pipeline, errors
+        self._begin_ms = labelled.frames[0].at_ms
+        self.now_ms = self.edge_at_ms
+        self.reads: list[list[PlateRead]] = []
+        self.took = Took()
+
+    @property
+    def edge_at_ms(self) -> int:
+        return FIRST_FRAME_MS + BEFORE_EDGE_MS
+
+    @cached_property
+    def cameras(self) -> tuple[str, str]:
+        """Head and body camera: by the code's last letter or word (H, head; B, body, R, rear), else the first is the head."""
+        names = list(dict.fromkeys(frame.camera for frame in self._pass.frames))
+        rear = [name for name in names if name.lower().endswith(("-b", "body", "-r", "rear"))]
+        heads = [name for name in names if name not in rear] or names
+        others = [name for name in names if name != heads[0]]
+        return heads[0], others[0] if others else ""
+
+    def wall_ms(self) -> int:
+        return self.now_ms
+
+    def mono_s(self) -> float:
+        return self.now_ms / 1000
+
+    async def burst(self, camera: str, from_ms: int, until_ms: int, max_frames: int) -> list[Frame]:
+        await asyncio.sleep(0)
+        self.now_ms = max(self.now_ms, until_ms)
+        mine = [(FIRST_FRAME_MS + f.at_ms - self._begin_ms, f) for f in self._pass.frames if f.camera == camera]
+        wanted = [(at_ms, frame) for at_ms, frame in mine if from_ms <= at_ms <= until_ms]
+        found = []
+        for i in evenly(len(wanted), max_frames):
+            at_ms, frame = wanted[i]
+            try:
+                found.append(Frame(camera, at_ms, framed(picture(frame.file))))
+            except OSError as error:
+                if not any(known["file"] == frame.name for known in self._errors):
+                    self._errors.append({"file": frame.name, "error": str(error)})
+        return found
+
+    async def read(self, frames: Sequence[Frame]) -> list[list[PlateRead]]:
+        watch = Stopwatch()
+        found = [self._pipeline.read(f.image, camera=f.camera, frame_at_ms=f.at_ms) for f in frames]
+        took = watch.took()
+        self.took = Took(self.took.wall_ms + took.wall_ms, self.took.cpu_ms + took.cpu_ms)
+        self.reads += found
+        return found
+
+    def latest_jpeg(self, camera: str) -> tuple[bytes, int] | None:
+        return None
+
+    def health(self) -> dict[str, CameraHealth]:
+        return {}
+
+
+def captured(labelled: LabelledPass, pipeline: PlatePipeline, errors: list[dict[str, str]]) -> tuple[Capture, Replay]:
+    """What the product makes of one pass, with its shipped settings."""
+    replay, settings = Replay(labelled, pipeline, errors), Reading()
+    capture = VehicleCapture(replay, replay, replay, budget_ms=settings.budget_ms, min_agreeing=settings.min_agreeing)
+    head, body = replay.cameras
+    return asyncio.run(capture.read_vehicle(labelled.name, head, body, replay.edge_at_ms)), replay
+
+
+def first_answer(replay: Replay) -> str:
+    """The first plate that one frame alone could stand for: the first read, as against the final one of the vote."""
+    said = (single_answer(found[0]).text for found in replay.reads if found)
+    return next((text for text in said if text), "")
+
+
+def answer_of_pass(labelled: LabelledPass, pipeline: PlatePipeline, errors: list[dict[str, str]]) -> tuple[Answer, str]:
+    """The vehicle's answer, and the first read."""
+    capture, replay = captured(labelled, pipeline, errors)
+    identity = capture.identity
+    return Answer(
+        name=labelled.name,
+        truth=labelled.text,
+        said=identity.plate_no,
+        raw=identity.plate_no or next(iter(identity.candidates), ""),
+        confidence=identity.confidence,
+        type=labelled.type,
+        said_type=identity.plate_type,
+        stratum=labelled.stratum,
+        found=any(replay.reads),
+        took=replay.took,
+        note=f"{identity.agreeing} / {identity.frames}",
+    ), first_answer(replay)
+
+
+def passes(
+    pipeline: PlatePipeline, rows: list[LabelledPass], errors: list[dict[str, str]], advance: Callable[[], None]
+) -> Iterator[tuple[Answer, str]]:
+    """The answer and the first read of every pass."""
+    for labelled in rows:
+        yield answer_of_pass(labelled, pipeline, errors)
+        advance()
