@@ -21,7 +21,15 @@ READ, RAISE, SHOW, CLOSE = "read", "raise", "show", "close"
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """What the reader made of the plate. plate_no is "" when unread; candidates are its two best guesses then."""
+    """What the reader made of the plate. plate_no is "" when unread; candidates are its two best guesses then.
+
+    confidence: 0.0-1.0, calibrated probability that the plate, or unread the first candidate, is right;
+    candidate_confidences: of each candidate. reason: why it is unread (plate_vote.PlateVote). first_plate_no: what the
+    first picture in which the plate was found said alone, "" when that was no sure plate: counted apart from the final
+    read. assist_plate, assist_source: an expected plate that the reads nearly spell (expected.Assist); shown to a
+    person, and nothing is decided by it. rear_plate_no, sides: what the camera behind read, and how it fits
+    (plate_sides.Sides).
+    """
 
     plate_no: str = ""
     plate_colour: str = "5"
@@ -31,6 +39,14 @@ class Identity:
     agreeing: int = 0
     frames: int = 0
     is_manual: bool = False  # typed by a person; counted against the recognition rate
+    candidate_confidences: tuple[float, ...] = ()
+    reason: str = ""
+    first_plate_no: str = ""
+    first_confidence: float = 0.0
+    assist_plate: str = ""
+    assist_source: str = ""
+    rear_plate_no: str = ""
+    sides: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

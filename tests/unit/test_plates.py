@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.domain.plate_vote import vote
 from gateway.domain.plates import (
     PLATE_TYPES,
     PlateRead,
@@ -16,7 +17,6 @@ from gateway.domain.plates import (
     normal_form,
     plate_colour_code,
     plate_family,
-    vote,
 )
 
 

@@ -9,7 +9,8 @@ import pytest
 from gateway.adapters.vision.pipeline import PlatePipeline
 from gateway.adapters.vision.rectify import normalised, rectify_plate
 from gateway.adapters.vision.runtime import ModelUnusable
-from gateway.domain.plates import is_valid_plate, plate_colour_code, vote
+from gateway.domain.plate_vote import vote
+from gateway.domain.plates import is_valid_plate, plate_colour_code
 from models.train.gate_frames import lorry_frame
 from models.train.pictures import load_labels, pictures_folder
 

@@ -97,6 +97,9 @@ class PlatePipeline:
             plate_type=reading.plate_type,
             type_confidence=reading.type_confidence,
             model=self._reader.model_hash,
+            columns=reading.columns,
+            types=reading.types,
+            sharpness=reading.sharpness,
         )
 
     def _reading(self, frame: np.ndarray, found: Detection) -> Reading:

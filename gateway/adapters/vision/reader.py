@@ -1,8 +1,9 @@
 """Reads the characters and the type of one plate that has been cut out upright.
 
-Model: float32 (1, 24, 96, 3) from `normalised` -> text logits (1, 24, classes + blank) and type logits (1, types).
-Text: CTC; the best class per column, repeats joined, blanks dropped. The alphabet has no letter O: it looks like the
-figure 0, and only the second place of official plates carries it, where no figure can stand.
+Model: float32 (1, INPUT_HEIGHT_PX, INPUT_WIDTH_PX, 3) from `normalised` -> text logits (1, columns, classes + blank) and
+type logits (1, types). Text: CTC. What goes on to the vote is the whole distribution of every column, not the best
+path: `Reading.columns` lists all classes from LISTED on. The alphabet has no letter O: it looks like the figure 0, and
+only the second place of official plates carries it, where no figure can stand.
 """
 
 from __future__ import annotations
@@ -13,11 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
+from gateway.domain.plate_forms import Column
+
 from .rectify import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, normalised
 from .runtime import ModelUnusable, TfliteModel
 
 ALTERNATIVES = 3
 NO_PLATE = "none"
+LISTED = 1e-4
+"""Probability from which a class is listed in a column."""
+SHARP_RATIO, BLURRED_RATIO = 0.24, 0.125
+"""Of `edge_ratio`: sharp plates reach the first, plates drawn out over more than a stroke stay under the second."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,7 @@ class Reading:
     """text: normal form, "" when nothing can be read. Confidences 0.0-1.0, not calibrated, one per character.
 
     alternatives: per character the three best (character, probability). plate_type: `unknown` when undecided.
+    columns: see plate_forms.Column. types: (type, probability), without "none". sharpness: 0.0-1.0, see `sharpness`.
     """
 
     text: str
@@ -32,9 +40,28 @@ class Reading:
     alternatives: tuple[tuple[tuple[str, float], ...], ...]
     plate_type: str
     type_confidence: float
+    columns: tuple[Column, ...] = ()
+    types: tuple[tuple[str, float], ...] = ()
+    sharpness: float = 1.0
 
 
 NOTHING = Reading("", (), (), "unknown", 0.0)
+
+
+def edge_ratio(plate_bgr: np.ndarray) -> float:
+    """Energy of grey steps over one pixel against that over three, along the rows: 1/3 for sharp edges, 1/9 for smears.
+
+    Edges of any contrast and number count alike, so it says how blurred a plate is along its row, not what stands on
+    it. plate_bgr: uint8 (h, w, 3).
+    """
+    grey = plate_bgr.astype(np.float32) @ np.array((0.114, 0.587, 0.299), np.float32)
+    near, far = grey[:, 1:] - grey[:, :-1], grey[:, 3:] - grey[:, :-3]
+    return float((near**2).mean() / max(float((far**2).mean()), 1e-3))
+
+
+def sharpness(plate_bgr: np.ndarray) -> float:
+    """0.0 for a plate whose strokes run together, 1.0 for a sharp one. plate_bgr: as for `PlateTextReader.read`."""
+    return min(1.0, max(0.0, (edge_ratio(plate_bgr) - BLURRED_RATIO) / (SHARP_RATIO - BLURRED_RATIO)))
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
@@ -56,7 +83,8 @@ def _runs(path: np.ndarray, blank: int) -> list[tuple[int, int, int]]:
 class PlateTextReader:
     """One interpreter of plate-reader.tflite. Not for two threads at once.
 
-    folder: holds plate-reader.tflite and labels.json (`alphabet`: classes in order, `types`: likewise).
+    folder: holds plate-reader.tflite and labels.json (`alphabet`: classes in order, `types`: likewise, `temperature`:
+    divides the text logits before they become probabilities, fitted after training (Guo et al. 2017), default 1.0).
     min_type_confidence: below it the type is `unknown`. Raises ModelUnusable.
     """
 
@@ -69,15 +97,18 @@ class PlateTextReader:
             labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
             self._alphabet: str = labels["alphabet"]
             self._types: list[str] = labels["types"]
+            self._temperature = float(labels.get("temperature", 1.0))
+            if not 0.2 <= self._temperature <= 10.0:
+                raise ValueError(f"temperature is {self._temperature}; 0.2 to 10 is allowed")
         except (OSError, ValueError, KeyError) as error:
             raise ModelUnusable(f"{folder / 'labels.json'}: {error}") from error
         self._min_type_confidence = min_type_confidence
         self.model_hash = self._model.sha256[:8]
 
     def read(self, plate_bgr: np.ndarray) -> Reading:
-        """What stands on the plate. plate_bgr: uint8 (24, 96, 3), as `rectify_plate` gives it."""
+        """What stands on the plate. plate_bgr: uint8 (INPUT_HEIGHT_PX, INPUT_WIDTH_PX, 3), from `rectify_plate`."""
         outputs = self._model.run(normalised(plate_bgr[None]))
-        columns = _softmax(next(output[0] for output in outputs if output.ndim == 3))
+        columns = _softmax(next(output[0] for output in outputs if output.ndim == 3) / self._temperature)
         kinds = _softmax(next(output[0] for output in outputs if output.ndim == 2))
         kind = self._types[int(kinds.argmax())]
         if kind == NO_PLATE:
@@ -92,7 +123,26 @@ class PlateTextReader:
             alternatives.append(options)
         sure = float(kinds.max())
         plate_type = kind if sure >= self._min_type_confidence else "unknown"
-        return Reading("".join(chars), tuple(confidences), tuple(alternatives), plate_type, sure)
+        return Reading("".join(chars), tuple(confidences), tuple(alternatives), plate_type, sure,
+                       self._listed(columns), self._type_shares(kinds), sharpness(plate_bgr))  # fmt: skip
+
+    def _listed(self, columns: np.ndarray) -> tuple[Column, ...]:
+        """The columns with every class from LISTED on; of columns that are certain blanks in a row, one."""
+        names = (*self._alphabet, "")
+        listed: list[Column] = []
+        for column in columns:
+            order = [int(i) for i in np.argsort(-column) if column[i] >= LISTED]
+            made = tuple((names[i], float(column[i])) for i in order)
+            is_gap = made[0][0] == "" and made[0][1] >= 1 - LISTED
+            if not (is_gap and listed and listed[-1][0][0] == "" and listed[-1][0][1] >= 1 - LISTED):
+                listed.append(made)
+        return tuple(listed)
+
+    def _type_shares(self, kinds: np.ndarray) -> tuple[tuple[str, float], ...]:
+        """Of the types that a plate can have; sums to 1."""
+        shares = {name: float(p) for name, p in zip(self._types, kinds, strict=True) if name != NO_PLATE}
+        total = max(sum(shares.values()), 1e-9)
+        return tuple((name, p / total) for name, p in shares.items())
 
     def _written(self, index: int, position: int) -> str:
         char = self._alphabet[index]
