@@ -26,6 +26,16 @@ def _apart(x, channels: int, kernel: int = 5, strides: int = 1):
     return _conv(x, channels, kernel=1)
 
 
+def _twice_apart(x, channels: int):
+    """Two depthwise convolutions side by side, halving the size, then a pointwise one over both.
+
+    Stands for a full 3 x 3 convolution of rank two in each input channel, at a quarter of its time.
+    """
+    both = [layers.DepthwiseConv2D(3, 2, padding="same", use_bias=False)(x) for _ in range(2)]
+    x = layers.BatchNormalization(momentum=0.99)(layers.Concatenate()(both))
+    return _conv(x, channels, kernel=1)
+
+
 class _DepthToSpace(layers.Layer):
     """(n, h, w, 4 c) -> (n, 2 h, 2 w, c)."""
 
@@ -43,8 +53,8 @@ def build_detector(height: int | None = None, width: int | None = None) -> keras
     """float32 (n, h, w, 3), BGR, 0-1, h and w multiples of 16 -> float32 (n, h/8, w/8, 10), see OUTPUTS."""
     inputs = keras.Input((height, width, 3), name="frame")
     x = _conv(inputs, 12, 2)
-    x = _conv(x, 24, 2)
-    x = fine = _conv(x, 56, 2)
+    x = _twice_apart(x, 24)
+    x = fine = _twice_apart(x, 56)
     for _ in range(2):
         x = layers.Add()([x, _apart(x, 56)])
     wide = _apart(x, 80, strides=2)
@@ -63,15 +73,22 @@ def build_detector(height: int | None = None, width: int | None = None) -> keras
 
 
 def targets(plates: list[tuple[np.ndarray, int]], height: int, width: int) -> np.ndarray:
-    """float32 (h/8, w/8, 11): heat of one and two rows, 8 corner values, and the weight of the corner values."""
+    """float32 (h/8, w/8, 12): heat of one and two rows, 8 corner values, their weight, and the weight of the heat.
+
+    plates: corners and row count; a row count of 0 marks a plate that nobody labelled: no heat counts on and around it.
+    """
     rows, columns = height // STRIDE, width // STRIDE
-    out = np.zeros((rows, columns, 11), np.float32)
+    out = np.zeros((rows, columns, 12), np.float32)
+    out[..., 11] = 1.0
     ys, xs = np.mgrid[0:rows, 0:columns].astype(np.float32)
     px, py = (xs + 0.5) * STRIDE, (ys + 0.5) * STRIDE
     for corners, row_count in plates:
         cx, cy = corners.mean(axis=0)
         wide = float(np.linalg.norm(corners[1] - corners[0]) + np.linalg.norm(corners[2] - corners[3])) / 2
         high = float(np.linalg.norm(corners[3] - corners[0]) + np.linalg.norm(corners[2] - corners[1])) / 2
+        if row_count == 0:
+            out[(abs(px - cx) < 0.6 * wide + STRIDE) & (abs(py - cy) < 0.8 * high + STRIDE), 11] = 0.0
+            continue
         sx, sy = max(5.0, wide * 0.10), max(4.0, high * 0.16)
         glow = np.exp(-0.5 * (((px - cx) / sx) ** 2 + ((py - cy) / sy) ** 2))
         peak = int(np.clip(cy / STRIDE, 0, rows - 1)), int(np.clip(cx / STRIDE, 0, columns - 1))
@@ -86,7 +103,7 @@ def targets(plates: list[tuple[np.ndarray, int]], height: int, width: int) -> np
 
 
 def loss(wanted, found):
-    """CenterNet's focal loss on the heat maps plus the corners' distance against the plate's height."""
+    """CenterNet's focal loss on the heat maps plus the corners' distance against the plate's height. wanted: see `targets`."""
     import tensorflow as tf
 
     heat, logits = wanted[..., :2], found[..., :2]
@@ -95,9 +112,9 @@ def loss(wanted, found):
     at_peak = -tf.math.log(p) * (1 - p) ** 2 * peak
     elsewhere = -tf.math.log(1 - p) * p**2 * (1 - heat) ** 4 * (1 - peak)
     count = tf.maximum(tf.reduce_sum(peak), 1.0)
-    weight = wanted[..., 10:]
+    weight, counts = wanted[..., 10:11], wanted[..., 11:]
     distance = tf.abs(wanted[..., 2:10] - found[..., 2:10]) * weight
     return (
-        tf.reduce_sum(at_peak + elsewhere) / count
+        tf.reduce_sum((at_peak + elsewhere) * counts) / count
         + tf.reduce_sum(distance) / (8 * tf.maximum(tf.reduce_sum(tf.cast(weight > 0, tf.float32)), 1.0)) * 4.0
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
-from gateway.adapters.vision.detector import WHOLE_HEIGHT_PX, WHOLE_WIDTH_PX, decoded, letterboxed
+from gateway.adapters.vision.detector import decoded, letterboxed, whole_shape
 
 from .detector_samples import DetectorSamples
 from .pictures import load_labels
@@ -25,22 +27,20 @@ class Scorer:
                 by_file.setdefault(str(label.file), []).append(label)
         self.scenes = []
         for group in by_file.values():
-            boxed, scale, corner = letterboxed(group[0].picture(), WHOLE_HEIGHT_PX, WHOLE_WIDTH_PX)
+            picture = group[0].picture()
+            boxed, scale, corner = letterboxed(picture, *whole_shape(picture))
             plates = [(label.corners * scale + np.float32(corner), rows_of(label.type)) for label in group]
             self.scenes.append((boxed, plates))
         samples = DetectorSamples([], seed=21)
-        self.empty = []
-        for _ in range(64):
-            ground = samples._ground()
-            samples._decoy(ground)
-            self.empty.append(ground)
+        self.empty = [samples.without_plate().picture for _ in range(64)]
 
     def scores(self, model) -> dict[str, float]:
         """found: plates found within 0.3 widths, row count right. tight: of all plates. clean: empty windows."""
         found = tight = total = 0
-        for start in range(0, len(self.scenes), 8):
-            part = self.scenes[start : start + 8]
-            outputs = np.asarray(model.predict_on_batch(np.stack([p for p, _ in part]).astype(np.float32) / 255.0))
+        by_shape = sorted(self.scenes, key=lambda scene: scene[0].shape)
+        for _, same in itertools.groupby(by_shape, key=lambda scene: scene[0].shape):
+            part = list(same)
+            outputs = model.predict(np.stack([p for p, _ in part]).astype(np.float32) / 255.0, batch_size=8, verbose=0)
             for output, (_, plates) in zip(outputs, part, strict=True):
                 seen = decoded(output, LEAST)
                 for corners, rows in plates:
@@ -55,6 +55,6 @@ class Scorer:
                     found += bool(near)
                     miss = min((np.linalg.norm(d.corners - corners, axis=1).mean() for d in near), default=1e9)
                     tight += miss < TIGHT * height
-        outputs = np.asarray(model.predict_on_batch(np.stack(self.empty).astype(np.float32) / 255.0))
+        outputs = model.predict(np.stack(self.empty).astype(np.float32) / 255.0, batch_size=16, verbose=0)
         clean = np.mean([not decoded(output, LEAST) for output in outputs])
         return {"found": found / total, "tight": tight / total, "clean": float(clean)}

@@ -41,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=160_000, help="length of the whole run, for the rate's fall")
     parser.add_argument("--licence", default="stated", help="which pictures: stated, permissive or all")
+    parser.add_argument("--rate", type=float, default=BEST_RATE, help="highest step size, after the warm-up")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     limit_threads(args.threads)
@@ -66,7 +67,7 @@ def main() -> None:
     last = args.samples // BATCH
     losses, since = [], time.monotonic()
     while run.step < last:
-        rate = rate_at(run.step, last, BEST_RATE)
+        rate = rate_at(run.step, last, args.rate)
         pictures, wanted = queue.get(timeout=300)
         run.step += 1
         inputs = tf.constant(pictures), tf.constant(wanted), tf.constant(rate), tf.constant(float(run.step))

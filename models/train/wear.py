@@ -139,3 +139,38 @@ def defocus(picture: np.ndarray, rng: np.random.Generator, widest_px: float) -> 
     """Gaussian blur of up to `widest_px`."""
     sigma = float(rng.uniform(0.2, widest_px))
     return cv2.GaussianBlur(picture, (0, 0), sigma) if sigma > 0.3 else picture
+
+
+def rain(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Slanting bright streaks, and the veil of light that wet air lays over everything."""
+    height, width = picture.shape[:2]
+    streaks = np.zeros((height, width), np.uint8)
+    slant, length = float(rng.normal(0, 0.25)), float(rng.uniform(4, 16))
+    for x, y in rng.uniform(0, 1, (int(rng.integers(20, 160)), 2)) * (width, height):
+        end = (int(x + slant * length), int(y + length))
+        cv2.line(streaks, (int(x), int(y)), end, int(rng.integers(60, 200)), 1, cv2.LINE_AA)
+    veil = float(rng.uniform(0.0, 0.35))
+    out = picture * (1 - veil) + veil * float(rng.uniform(90, 190))
+    return np.clip(out + streaks[:, :, None] * float(rng.uniform(0.2, 0.7)), 0, 255).astype(np.uint8)
+
+
+def glare(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One to three lamps that blind the camera, with their halos, over a picture that they leave darker."""
+    height, width = picture.shape[:2]
+    small = (width // 4 + 1, height // 4 + 1)
+    light = np.zeros((small[1], small[0]), np.float32)
+    for _ in range(int(rng.integers(1, 4))):
+        centre = (int(rng.integers(small[0])), int(rng.integers(small[1])))
+        cv2.circle(light, centre, int(rng.integers(1, max(2, width // 40))), float(rng.uniform(150, 400)), -1)
+    halo = cv2.GaussianBlur(light, (0, 0), float(rng.uniform(1.5, 5))) + 3 * cv2.GaussianBlur(light, (0, 0), 12)
+    light = cv2.resize(halo, (width, height), interpolation=cv2.INTER_LINEAR)[:, :, None]
+    return np.clip(picture * float(rng.uniform(0.35, 0.95)) + light, 0, 255).astype(np.uint8)
+
+
+def backlight(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The sun behind the vehicle: everything dark, the sky's light washing in from above or from one side."""
+    height, width = picture.shape[:2]
+    down = np.linspace(1, 0, height, dtype=np.float32)[:, None]
+    across = np.linspace(0, 1, width, dtype=np.float32)[None] if rng.random() < 0.5 else np.float32([[0.5]])
+    wash = np.clip(0.7 * down + 0.6 * across, 0, 1.2)[:, :, None] ** 2 * float(rng.uniform(20, 130))
+    return np.clip(picture * float(rng.uniform(0.2, 0.6)) + wash, 0, 255).astype(np.uint8)

@@ -2,8 +2,9 @@
 
 Model: float32 (1, h, w, 3), BGR, 0-1 -> float32 (1, h/8, w/8, 10): logits of a one-row and a two-row plate, then
 x and y of the corners TL, TR, BR, BL in units of CORNER_UNIT_PX from the cell's centre. Whole frames are brought to
-640 x 384 with grey bars (letterbox), the closer look to 160 x 96 with the plate about CLOSE_WIDTH_PX wide. Where that
-finds nothing convincing, the frame is looked at again at a half and a quarter of the size, for plates that fill it.
+one of WHOLE_SHAPES with grey bars (letterbox), the closer look to 160 x 96 with the plate about CLOSE_WIDTH_PX wide.
+Where that finds nothing convincing, the frame is looked at again much smaller, for plates that fill it, and larger,
+for plates far away.
 """
 
 from __future__ import annotations
@@ -16,15 +17,14 @@ import numpy as np
 
 from .runtime import TfliteModel
 
-WHOLE_HEIGHT_PX, WHOLE_WIDTH_PX = 384, 640
-SMALLER = (2, 4)
-"""Divisors of the whole frame's size for the further looks; at a quarter a plate as wide as the frame is 160 px."""
+WHOLE_SHAPES = ((240, 416), (272, 368), (368, 272))
+"""Height and width of the look at the whole frame, all of one area; the one that shows the frame largest is taken."""
+FURTHER_SHAPES = ((64, 112), (384, 640))
+"""For plates that fill the frame, and for plates far away."""
 CONVINCING = 0.6
 """Confidence from which no further look is taken."""
-CLOSE_HEIGHT_PX, CLOSE_WIDTH_FRAME_PX = 96, 160
+CLOSE_SHAPE = (96, 160)
 CLOSE_WIDTH_PX = 84.0
-CLOSER_LOOKS = 2
-"""The second is centred and scaled by the first: median corner error 0.091 instead of 0.106 plate heights."""
 STRIDE = 8
 CORNER_UNIT_PX = 32.0
 BAR_GREY = 114
@@ -50,6 +50,11 @@ def _is_same(one: Detection, other: Detection) -> bool:
     """Both mean the same plate: their centres are nearer than 0.4 of the wider one."""
     apart = np.linalg.norm(one.corners.mean(axis=0) - other.corners.mean(axis=0))
     return bool(apart <= 0.4 * max(one.width_px, other.width_px))
+
+
+def whole_shape(frame: np.ndarray) -> tuple[int, int]:
+    """Of WHOLE_SHAPES the one in which this frame comes out largest."""
+    return max(WHOLE_SHAPES, key=lambda shape: min(shape[0] / frame.shape[0], shape[1] / frame.shape[1]))
 
 
 def letterboxed(frame: np.ndarray, height: int, width: int) -> tuple[np.ndarray, float, tuple[int, int]]:
@@ -102,28 +107,34 @@ class PlateDetector:
 
     def __init__(self, model: Path, *, least: float, threads: int = 1) -> None:
         self._least = least
-        sizes = [(WHOLE_HEIGHT_PX // n, WHOLE_WIDTH_PX // n) for n in (1, *SMALLER)]
-        self._looks = [TfliteModel(model, input_shape=(1, h, w, 3), threads=threads) for h, w in sizes]
-        close = (1, CLOSE_HEIGHT_PX, CLOSE_WIDTH_FRAME_PX, 3)
-        self._close = TfliteModel(model, input_shape=close, threads=threads)
+        self._looks = {
+            shape: TfliteModel(model, input_shape=(1, *shape, 3), threads=threads)
+            for shape in (*WHOLE_SHAPES, *FURTHER_SHAPES, CLOSE_SHAPE)
+        }
 
     def detect(self, frame_bgr: np.ndarray) -> list[Detection]:
         """Plates in px of the frame, most confident first. frame_bgr: uint8 (h, w, 3)."""
         found: list[Detection] = []
-        for look in self._looks:
-            _, height, width, _ = look.input_shape
-            boxed, scale, (x, y) = letterboxed(frame_bgr, height, width)
-            output = look.run(boxed[None].astype(np.float32) / 255.0)[0][0]
-            for rough in decoded(output, self._least * FIRST_LOOK_RATIO):
-                corners = (rough.corners - np.array((x, y), np.float32)) / scale
-                exact: Detection | None = Detection(corners, rough.rows, rough.confidence)
-                for _ in range(CLOSER_LOOKS):
-                    exact = exact and self._looked_closer(frame_bgr, exact)
+        for shape in (whole_shape(frame_bgr), *FURTHER_SHAPES):
+            for rough in self._seen(frame_bgr, shape):
+                exact = self._looked_closer(frame_bgr, rough)
                 if exact is not None and not any(_is_same(exact, other) for other in found):
                     found.append(exact)
             if any(detection.confidence >= CONVINCING for detection in found):
                 break
         return sorted(found, key=lambda detection: -detection.confidence)[:MOST_PLATES]
+
+    def _seen(self, frame: np.ndarray, shape: tuple[int, int]) -> list[Detection]:
+        """Candidates of one look at the whole frame, in px of the frame."""
+        boxed, scale, corner = letterboxed(frame, *shape)
+        return [
+            Detection((seen.corners - np.float32(corner)) / scale, seen.rows, seen.confidence)
+            for seen in decoded(self._output(boxed), self._least * FIRST_LOOK_RATIO)
+        ]
+
+    def _output(self, picture: np.ndarray) -> np.ndarray:
+        """float32 (h/8, w/8, 10) of a picture uint8 (h, w, 3) of one of the looks' shapes."""
+        return self._looks[picture.shape[:2]].run(picture[None].astype(np.float32) / 255.0)[0][0]
 
     def _looked_closer(self, frame: np.ndarray, rough: Detection) -> Detection | None:
         """The same plate with better corners; None when the closer look does not confirm it."""
@@ -131,16 +142,16 @@ class PlateDetector:
         if rough.rows == 2:
             scale *= 0.8
         centre = rough.corners.mean(axis=0)
-        shift = np.array((CLOSE_WIDTH_FRAME_PX / 2, CLOSE_HEIGHT_PX / 2), np.float32) - centre * scale
+        height, width = CLOSE_SHAPE
+        middle = np.array((width / 2, height / 2), np.float32)
+        shift = middle - centre * scale
         window = cv2.warpAffine(
             _softened(frame, centre, rough.width_px, scale),
             np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32),
-            (CLOSE_WIDTH_FRAME_PX, CLOSE_HEIGHT_PX),
+            (width, height),
             borderValue=(BAR_GREY, BAR_GREY, BAR_GREY),
         )
-        output = self._close.run(window[None].astype(np.float32) / 255.0)[0][0]
-        middle = np.array((CLOSE_WIDTH_FRAME_PX / 2, CLOSE_HEIGHT_PX / 2), np.float32)
-        for found in decoded(output, self._least):
+        for found in decoded(self._output(window), self._least):
             if np.linalg.norm(found.corners.mean(axis=0) - middle) < CLOSE_WIDTH_PX * 0.35:
                 corners = ((found.corners - shift) / scale).astype(np.float32)
                 if _is_plate_shaped(corners):
