@@ -49,7 +49,10 @@ KINDS = (
     "finding",  # what a model or a look at the pictures says of a passage, besides its plate
     "adapter",  # a model adapter came into use, was refused, or is gone: version, hash, key, by whom
     "misuse",  # an irregular use was found: which pattern, when, whose, the rows behind
+    "platform_finding",  # the regulator's platform found one of our passages in breach
     "task",  # a person closed a task, with a reason
+    "label_consent",  # whether pictures may be kept for labelling: who consented, on which day, the site's licence
+    "model",  # another model reads from now on, or one was refused: who chose it, why, old and new hash
     "erased",  # personal values removed at a person's request; their digests stay
 )
 

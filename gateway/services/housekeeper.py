@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import structlog
 
@@ -19,16 +19,25 @@ SIGN_EVERY_S = 3600.0
 RETRY_S = 60.0
 
 
+class Sweeper(Protocol):
+    """What lies beside the evidence and has a term too."""
+
+    async def sweep(self, now_ms: int, settled_ms: int) -> dict[str, int]: ...
+
+
 class Housekeeper:
     """`tick` about once a second, from the gateway's event loop; it does its work when it is due.
 
     hand_on: gives a new head to the lanes. The uplink learns it with its next heartbeat (see `head_text`).
+    beside: swept after the evidence.
     """
 
     def __init__(self, *, heads: Heads, retention: Retention, terms: Terms, clock: Clock, conditions: Conditions,
-                 hand_on: Callable[[dict[str, Any]], None], clock_is_trusted: Callable[[], bool]) -> None:  # fmt: skip
+                 hand_on: Callable[[dict[str, Any]], None], clock_is_trusted: Callable[[], bool],
+                 beside: Sequence[Sweeper] = ()) -> None:  # fmt: skip
         self._heads, self._retention, self._terms, self._clock = heads, retention, terms, clock
         self._conditions, self._hand_on, self._clock_is_trusted = conditions, hand_on, clock_is_trusted
+        self._beside = beside
         self._next_sign_mono_s = clock.mono_s()
         self._swept_day = ""
         self._newest = heads.newest()
@@ -68,7 +77,10 @@ class Housekeeper:
         if local_day(now_ms) == self._swept_day:
             return
         self._swept_day = local_day(now_ms)
-        counts = await self._retention.sweep(now_ms, self._heads.settled_ms())
+        settled_ms = self._heads.settled_ms()
+        counts = await self._retention.sweep(now_ms, settled_ms)
+        for part in self._beside:
+            counts |= await part.sweep(now_ms, settled_ms)
         if any(counts.values()):
             log.info("retention swept", **counts)
         space = self._retention.space(now_ms)

@@ -37,13 +37,13 @@ class LedgerFile:
         _ensure_writable(data_dir)
         self._lock_file = _lock(data_dir / "gateway.lock")
         try:
-            self._writer = _connect(self.path)
+            self._writer = connect(self.path)
             migrations.apply(Database(self._writer))
             # sqlite-utils makes this index after the table, in a transaction of its own: a power cut may fall between
             self._writer.execute("create unique index if not exists idx__sqlite_migrations_migration_set_name"
                                  " on _sqlite_migrations (migration_set, name)")  # fmt: skip
             self._writer.isolation_level = None  # transactions are ours from here
-            self._reader = _connect(self.path)
+            self._reader = connect(self.path)
             self._reader.execute("pragma query_only = on")
         except sqlite3.DatabaseError as error:
             raise StoreRefused(
@@ -88,7 +88,8 @@ class LedgerFile:
             raise LedgerUnavailable(f"{self.path}: {error}") from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """WAL, synchronous FULL, rows by name; any thread may use it, one at a time."""
     conn = sqlite3.connect(path, check_same_thread=False, timeout=10)
     conn.row_factory = sqlite3.Row
     conn.execute("pragma journal_mode = wal")

@@ -76,6 +76,8 @@ class VisionProcess:
         self._starts = 0
         # One thread: requests queue here, and a cancelled caller cannot mix up two answers.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="vision")
+        # Starts the next child; it must outlive it, for the child dies with the thread that started it.
+        self._changer = ThreadPoolExecutor(1, thread_name_prefix="vision-change")
 
     @property
     def restarts(self) -> int:
@@ -96,7 +98,34 @@ class VisionProcess:
         if child is not None and child.pid is not None:
             child.kill()
         self._thread.shutdown(wait=True)
+        self._changer.shutdown(wait=True)
         self._discard()
+
+    async def change_models(self, models_dir: Path | None) -> None:
+        """From its return on every read is with these models: the new child is started and warmed beside the old one,
+        which answers until then; no call waits for it and none is lost.
+
+        Raises ReaderUnavailable when the new one cannot start; then the old one goes on.
+        """
+        try:
+            child, pipe = await asyncio.wrap_future(self._changer.submit(self._begin, models_dir))
+            await asyncio.wrap_future(self._thread.submit(self._take_over, child, pipe, models_dir))
+        except RuntimeError as error:
+            raise error if isinstance(error, ReaderUnavailable) else ReaderUnavailable("stopped") from error
+
+    def _begin(self, models_dir: Path | None) -> tuple[BaseProcess, Connection]:
+        """A child that has said `ready`. On the changer's thread."""
+        child, pipe = self._born(models_dir)
+        try:
+            kind, text = pipe.recv() if pipe.poll(START_S) else ("failed", f"no answer within {START_S:.0f} s")
+        except (EOFError, OSError):
+            kind, text = "failed", "it died while starting"
+        if kind != "ready":
+            pipe.close()
+            child.kill()
+            child.join(STOP_S)
+            raise ReaderUnavailable(f"the vision process cannot start: {text}")
+        return child, pipe
 
     async def read(self, frames: Sequence[Frame]) -> list[list[PlateRead]]:
         """The plates of each frame, best first. Raises ReaderUnavailable when the child died, hangs or refuses;
@@ -109,15 +138,24 @@ class VisionProcess:
 
     # ---- below runs on the one thread
 
-    def _spawn(self) -> None:
+    def _born(self, models_dir: Path | None) -> tuple[BaseProcess, Connection]:
         here, there = self._context.Pipe()
         child = self._context.Process(
-            target=_serve, args=(there, os.getpid(), self._models_dir), name="lvzha-vision", daemon=True
+            target=_serve, args=(there, os.getpid(), models_dir), name="lvzha-vision", daemon=True
         )
         child.start()
         there.close()
-        self._child, self._pipe, self._is_ready = child, here, False
+        return child, here
+
+    def _spawn(self) -> None:
+        self._child, self._pipe = self._born(self._models_dir)
+        self._is_ready = False
         self._starts += 1
+
+    def _take_over(self, child: BaseProcess, pipe: Connection, models_dir: Path | None) -> None:
+        """Between two calls: the old child ends, the new one answers from now on."""
+        self._discard()
+        self._child, self._pipe, self._is_ready, self._models_dir = child, pipe, True, models_dir
 
     def _discard(self) -> None:
         if self._pipe is not None:

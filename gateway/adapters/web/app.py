@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from gateway.adapters.web.api import create_api
 from gateway.adapters.web.board import Board
+from gateway.adapters.web.labelling_pages import create_labelling_pages
 from gateway.adapters.web.ledger_pages import create_ledger_pages
 from gateway.adapters.web.office_pages import create_office_pages
 from gateway.adapters.web.origin import OriginGuard
@@ -23,6 +24,7 @@ from gateway.adapters.web.refusals import Refusal
 from gateway.adapters.web.register_pages import create_register_pages
 from gateway.adapters.web.renderer import Renderer
 from gateway.services.desk_port import Desk
+from gateway.services.label_desk import LabelDesk
 from gateway.services.ledger_desk import LedgerDesk
 from gateway.services.office import Office
 from gateway.services.ports import Frames
@@ -39,10 +41,11 @@ def create_app(
     registers: RegisterDesk | None = None,
     office: Office | None = None,
     ledger: LedgerDesk | None = None,
+    labels: LabelDesk | None = None,
 ) -> FastAPI:
     """The console for one gateway. title: shown in the browser's tab, usually the enterprise's name.
 
-    registers, office, ledger: None leaves their pages out.
+    registers, office, ledger, labels: None leaves their pages out.
 
     The interactive pages of FastAPI load scripts from elsewhere and are off; /api/openapi.json is the reference.
     Where the browser packages are missing the pages still answer, say so, and do not update by themselves.
@@ -63,6 +66,9 @@ def create_app(
     if ledger is not None:
         renderer.sections += [("/ledger", "ledger"), ("/tasks", "tasks"), ("/counters", "counters")]
         app.include_router(create_ledger_pages(ledger, PageMaker(board, renderer)))
+    if labels is not None:
+        renderer.sections += [("/labelling", "labelling")]
+        app.include_router(create_labelling_pages(labels, PageMaker(board, renderer)))
     if renderer.sections:
         renderer.sections.insert(0, ("/", "live"))
     if not renderer.are_packages_installed:
