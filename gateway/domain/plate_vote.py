@@ -73,8 +73,6 @@ class PlateVote:
     two_plates or two_lengths.
     candidates: the two best texts, the winner first; confidences: of each, 0.0-1.0.
     losers: (text, weight) of every other text that a read showed, heaviest first. family: of plate_forms, "" unread.
-    first: what the first frame in which this plate was found said by itself, "" when it was no sure plate;
-    first_confidence: its probability of that text.
     """
 
     is_read: bool
@@ -90,8 +88,6 @@ class PlateVote:
     log_odds: float = -40.0
     is_sure: bool = False
     family: str = ""
-    first: str = ""
-    first_confidence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -160,14 +156,20 @@ def _elect_type(reads: Sequence[PlateRead], weights: Sequence[float], form: Form
     return best if votes[best] >= gates.min_type_share * total else "unknown"
 
 
-def _first(track: Track, gates: VoteGates) -> tuple[str, float]:
-    """What the first frame says alone: a valid text likelier than all others together, of a type that may carry it."""
-    read = track.reads[0]
-    text, probability = next(iter(read.lattice.plates), ("", 0.0))
-    form = form_of(text) if text else None
-    if form is None or probability < gates.min_text_probability or read.form_share(form) < gates.min_form_share:
+def first_read(reads: Sequence[PlateRead], gates: VoteGates | None = None, zone: Zone = ANYWHERE) -> tuple[str, float]:
+    """What one picture says alone about this lane's plate: a text likelier than all others together, "" for none; and
+    its probability.
+
+    reads: of one frame. Counted apart from what the passage is read as in the end; it decides nothing.
+    """
+    gates = gates or VoteGates()
+    found = tracks(reads, zone)
+    read = found[0].reads[0] if found else None
+    text, probability = next(iter(read.lattice.plates), ("", 0.0)) if read else ("", 0.0)
+    form = form_of(text)
+    if read is None or form is None or probability < gates.min_text_probability:
         return "", probability
-    return text, probability
+    return (text if read.form_share(form) >= gates.min_form_share else ""), probability
 
 
 def _losers(reads: Sequence[PlateRead], winner: str) -> tuple[tuple[str, float], ...]:
@@ -178,13 +180,12 @@ def _losers(reads: Sequence[PlateRead], winner: str) -> tuple[tuple[str, float],
     return tuple(sorted(totals.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def _unread(track: Track | None, reads: Sequence[PlateRead], reason: str, gates: VoteGates) -> PlateVote:
+def _unread(track: Track | None, reads: Sequence[PlateRead], reason: str) -> PlateVote:
     """No candidate has the form of a plate: what was seen is still named for the guard."""
     losers = _losers(reads, "")
     mine = _losers(track.reads, "") if track else ()
-    first, first_confidence = _first(track, gates) if track else ("", 0.0)
     return PlateVote(False, "", "unknown", 0.0, 0, len(reads), reason, tuple(t for t, _ in mine[:2]), losers,
-                     confidences=(0.0,) * len(mine[:2]), first=first, first_confidence=first_confidence)  # fmt: skip
+                     confidences=(0.0,) * len(mine[:2]))  # fmt: skip
 
 
 def vote(reads: Sequence[PlateRead], *, min_agreeing: int, gates: VoteGates | None = None,
@@ -202,14 +203,14 @@ def vote(reads: Sequence[PlateRead], *, min_agreeing: int, gates: VoteGates | No
     gates, calibration = gates or VoteGates(), calibration or CALIBRATION
     plates = tracks(reads, zone)
     if not any(read.text for read in reads):
-        return _unread(plates[0] if plates else None, reads, "unreadable" if plates else "no_plate", gates)
+        return _unread(plates[0] if plates else None, reads, "unreadable" if plates else "no_plate")
     track = plates[0]
     shown = [read for read in track.reads if read.lattice]
     if not shown:
-        return _unread(track, reads, "unreadable", gates)
+        return _unread(track, reads, "unreadable")
     forms = _candidates(shown)
     if not forms:
-        return _unread(track, reads, "not_a_plate", gates)
+        return _unread(track, reads, "not_a_plate")
     qualities = [quality(read) for read in shown]
     scale = min(1.0, INDEPENDENT_READS / sum(qualities))
     weights = [q * scale for q in qualities]
@@ -238,13 +239,12 @@ def vote(reads: Sequence[PlateRead], *, min_agreeing: int, gates: VoteGates | No
         reason = "low_confidence"
     else:
         reason = ""
-    first, first_confidence = _first(track, gates)
     return PlateVote(
         is_read=not reason, text="" if reason else text, plate_type=_elect_type(shown, weights, form, gates),
         confidence=confidences[0], agreeing=agreeing, reads=len(reads), reason=reason,
         candidates=pool.candidates[:named], losers=_losers(reads, text), confidences=confidences[:named],
         log_odds=pool.log_odds(text), is_sure=not reason and confidences[0] >= gates.sure_confidence,
-        family="" if reason else form.family, first=first, first_confidence=first_confidence,
+        family="" if reason else form.family,
     )  # fmt: skip
 
 

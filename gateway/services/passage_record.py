@@ -24,7 +24,10 @@ _END_REASONS = {
 
 @dataclass(frozen=True)
 class Place:
-    """One lane: its names, its direction ("in" | "out"), its cameras and the regulator's codes for it."""
+    """One lane: its names, its direction ("in" | "out"), its cameras and the regulator's codes for it.
+
+    rear_camera: "" for none. plate_zone: as in services.capture.VehicleCapture.read_vehicle.
+    """
 
     enterprise_code: str
     lane: str
@@ -34,6 +37,8 @@ class Place:
     barrier_code: str
     head_camera: str
     body_camera: str
+    rear_camera: str = ""
+    plate_zone: tuple[float, float, float, float] | None = None
 
 
 def passage_record(
