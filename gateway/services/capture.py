@@ -20,6 +20,7 @@ from gateway.domain.passing import Identity
 from gateway.domain.plate_track import ANYWHERE, Zone
 from gateway.domain.plate_vote import PlateVote, first_read, vote
 from gateway.domain.plates import PlateRead, plate_colour_code
+from gateway.services.framing_port import Framing
 from gateway.services.ports import Clock, Frame, Frames, PlateReader, ReaderUnavailable
 from gateway.services.walk import reach
 
@@ -38,6 +39,11 @@ RING_MS = 9_000  # the cameras keep a little more than this; older edges are rea
 
 Corners = tuple[tuple[float, float], ...]
 Shares = tuple[float, float, float, float]
+Shot = tuple[float, Frame, Corners | None]
+"""How much a picture is worth as the photograph before its framing is looked at, the picture, its plate."""
+SHOTS_WEIGHED = 4
+NEAREST_WEIGHT = 1.5
+"""Times the best shot's weight: the newest legible picture is taken unless it is worse framed."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +93,13 @@ class _Seen:
         left, top, right, bottom = self.zone_shares
         return Zone(left * width, top * height, right * width, bottom * height)
 
-    def best_shot(self) -> tuple[Frame | None, Corners | None]:
-        """The picture in which this plate is legible and nearest; unread: any plate; none: the newest picture."""
+    def best_shots(self) -> list[Shot]:
+        """The pictures in which this plate is most legible and near; unread: any plate; none: the newest picture."""
         mine = [s for s in self.shots if s[2].text == self.outcome.text] if self.outcome.is_read else []
-        shots = mine or self.shots
+        shots = sorted(mine or self.shots, key=lambda s: (s[0], s[1].at_ms))[-SHOTS_WEIGHED:]
         if not shots:
-            return self.spare, None
-        _, frame, read = max(shots, key=lambda s: (s[0], s[1].at_ms))
-        return frame, read.corners
+            return [(1.0, self.spare, None)] if self.spare else []
+        return [(weight, frame, read.corners) for weight, frame, read in shots]
 
 
 def picture_value(frame: Frame, from_ms: int, until_ms: int) -> float:
@@ -116,11 +121,12 @@ class VehicleCapture:
     """Reads the vehicle in front of one pair of cameras.
 
     known: where a plate is expected from (expected.Known); asked only for what a person is shown beside an unread plate.
+    framing: weighs pictures as photographs (cut, dark, nothing in it); without it only the plate counts.
     """
 
     def __init__(self, frames: Frames, reader: PlateReader, clock: Clock, *, budget_ms: int, min_agreeing: int,
-                 known: Known = _nobody) -> None:  # fmt: skip
-        self._frames, self._reader, self._clock, self._known = frames, reader, clock, known
+                 known: Known = _nobody, framing: Framing | None = None) -> None:  # fmt: skip
+        self._frames, self._reader, self._clock, self._known, self._framing = frames, reader, clock, known, framing
         self._budget_ms, self._min_agreeing = budget_ms, min_agreeing
 
     async def read_vehicle(self, pass_id: str, head_camera: str, body_camera: str, edge_at_ms: int,
@@ -162,15 +168,25 @@ class VehicleCapture:
 
     async def _head(self, seen: _Seen, camera: str) -> tuple[Frame | None, Corners | None]:
         """The picture for the head photograph: the newest one, where the vehicle is nearest, if its plate is legible."""
-        frame, corners = seen.best_shot()
+        shots = seen.best_shots()
         now_ms = self._clock.wall_ms()
-        if seen.outcome.is_read and frame is not None and now_ms - frame.at_ms > 2 * NEWEST_WITHIN_MS:
+        if seen.outcome.is_read and shots and now_ms - shots[-1][1].at_ms > 2 * NEWEST_WITHIN_MS:
             frames = await self._frames.burst(camera, now_ms - NEWEST_WITHIN_MS, now_ms, 1)
             found = await self._read(frames)
             same = [r for reads in found for r in reads if r.text == seen.outcome.text]
             if same:
-                return frames[0], same[0].corners
-        return frame, corners
+                shots.append((NEAREST_WEIGHT * shots[-1][0], frames[0], same[0].corners))
+        return await self._framed(shots, "head")
+
+    async def _framed(self, shots: list[Shot], view: str) -> tuple[Frame | None, Corners | None]:
+        """The one of these that is the best photograph."""
+        if not shots:
+            return None, None
+        worths, framing = [1.0] * len(shots), self._framing
+        if framing is not None and len(shots) > 1:
+            worths = await asyncio.to_thread(lambda: [framing.judge(p, c, view).worth for _, p, c in shots])
+        best = max(range(len(shots)), key=lambda i: (shots[i][0] * worths[i], shots[i][1].at_ms))
+        return shots[best][1], shots[best][2]
 
     async def _read(self, frames: list[Frame]) -> list[list[PlateRead]]:
         if not frames:
@@ -183,13 +199,14 @@ class VehicleCapture:
             return [[] for _ in frames]
 
     async def _body(self, camera: str) -> tuple[Frame | None, Corners | None]:
-        """The newest picture of the whole vehicle, taken when its plate is known; it never delays a decision."""
+        """A new picture of the whole vehicle, taken when its plate is known; it never delays a decision."""
         now_ms = self._clock.wall_ms()
         frames = await self._frames.burst(camera, now_ms - BEFORE_EDGE_MS, now_ms, 2)
-        if not frames:
+        frame, _ = await self._framed([(1.0, frame, None) for frame in frames], "body")
+        if frame is None:
             return None, None
-        found = (await self._read(frames[-1:]))[0]
-        return frames[-1], found[0].corners if found else None
+        found = (await self._read([frame]))[0]
+        return frame, found[0].corners if found else None
 
 
 def _identity(seen: _Seen, hint: Assist | None) -> Identity:

@@ -24,6 +24,7 @@ from gateway.services.conditions import Conditions
 from gateway.services.desk_port import AnswerRefused
 from gateway.services.goods_desk import Carried, GoodsDesk
 from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
+from gateway.services.label_keeper import LabelKeeper
 from gateway.services.lane_orders import LaneOrders
 from gateway.services.lane_view import LaneNow
 from gateway.services.offline_lists import OfflineLists
@@ -63,9 +64,10 @@ class LaneDesk:
     def __init__(self, place: Place, *, ledger: Ledger, link: LaneLink, now: LaneNow,
                  capture: VehicleCapture, photographs: Photographs, book: PolicyBook, clock: Clock, changes: Changes,
                  conditions: Conditions, wake_relay: Callable[[], None], lists: OfflineLists,
-                 goods: GoodsDesk | None = None) -> None:  # fmt: skip
+                 goods: GoodsDesk | None = None, labels: LabelKeeper | None = None,
+                 see: Callable[[Pass, Place, Capture], None] | None = None) -> None:  # fmt: skip
         self.place, self.now = place, now
-        self._lists, self._goods = lists, goods
+        self._lists, self._goods, self._labels, self._see = lists, goods, labels, see
         self._alone: dict[str, dict[str, Any]] = {}  # pass -> what the lane decided by itself
         self._ledger, self._link = ledger, link
         self._capture, self._photographs, self._book, self._clock = capture, photographs, book, clock
@@ -202,7 +204,7 @@ class LaneDesk:
     async def _read(self, pass_id: str) -> None:
         p = self._open[pass_id]
         capture = await self._capture.read_vehicle(
-            pass_id, self.place.head_camera, self.place.body_camera, p.arrived_at_ms
+            pass_id, self.place.head_camera, self.place.body_camera, p.arrived_at_ms, self.place.plate_zone
         )
         reach("plate.read", pass_id)
         await self._until_clock_is_plausible()
@@ -233,6 +235,10 @@ class LaneDesk:
             await self._commit_patiently(change)
             self._keep(p)
         reach("verdict.durable", pass_id)
+        if self._labels is not None:
+            self._labels.offer(p, capture)
+        if self._see is not None:
+            self._see(p, self.place, capture)
         log.info("pass decided", **{"pass": pass_id}, lane=self.place.lane, verdict=verdict.verdict, rule=verdict.rule_id,
                  plate=identity.plate_no or "unread", ms_after_edge=now_ms - p.arrived_at_ms)  # fmt: skip
         await self._carry_out(p, actions)

@@ -246,6 +246,8 @@ class Crash(BaseException):
 class Gatehouse:
     """Lane, cameras and a gateway that can be dropped and built anew on the same files."""
 
+    see: Any = None  # what else looks at a judged passage
+
     def __init__(self, data_dir: Path) -> None:
         self.data_dir, self.clock = data_dir, ManualClock()
         self.cameras, self.plates = CameraTwin(self.clock), PlateTwin()
@@ -275,7 +277,7 @@ class Gatehouse:
                                   conditions=self.conditions, send=self.lane.take_list)  # fmt: skip
         self.desk = LaneDesk(self.place, ledger=self.ledger, link=self.lane, lists=self.lists,
                              now=now, capture=capture, photographs=photo, book=book,
-                             clock=self.clock, changes=self.changes, conditions=self.conditions, wake_relay=lambda: None)  # fmt: skip
+                             clock=self.clock, changes=self.changes, conditions=self.conditions, wake_relay=lambda: None, see=self.see)  # fmt: skip
 
     def _has_entry(self, command: dict[str, Any]) -> bool:
         rows = self.file.read(
