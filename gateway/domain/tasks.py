@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 BY_ITSELF = "gateway"
-TASK_KINDS = ("counters", "misuse", "finding")
+TASK_KINDS = ("counters", "misuse", "finding", "platform")  # platform: a passage the regulator found in breach
 
 
 class TaskRefused(ValueError):

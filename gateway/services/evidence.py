@@ -1,4 +1,5 @@
-"""Corrections: a closed pass is never edited; a correction is one more entry, with who, why, old and new value."""
+"""Corrections: a closed pass is never edited; a correction is one more entry, with who, why, old and new value, and the
+regulator is told by a revision of its record."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from gateway.domain.plates import is_valid_plate
 from gateway.domain.vehicles import PLATE_COLOURS, Vehicle, VehicleRefused, vehicle_from
 from gateway.services.pairing import settle
 from gateway.services.ports import Change, Clock, Ledger, NewEntry, Queries
+from gateway.services.revisions import revision
 
 IDENTITY_FIELDS = ("plate_no", "plate_colour")
 VEHICLE_FIELDS = tuple(f.name for f in fields(Vehicle) if f.name not in IDENTITY_FIELDS)
@@ -31,10 +33,7 @@ class Correction:
 
 
 async def correct(wanted: Correction, *, ledger: Ledger, queries: Queries, clock: Clock) -> int:
-    """The number of the correction's entry; entry and row are one durable change. Raises CorrectionRefused.
-
-    What was already reported to the regulator is not sent again by this.
-    """
+    """The number of the correction's entry; entry, row and the record's revision are one durable change. Raises CorrectionRefused."""
     if not wanted.by.strip() or not wanted.why.strip():
         raise CorrectionRefused("必须填写姓名和原因 a name and a reason are required")
     p = queries.find_pass(wanted.pass_id)
@@ -63,6 +62,7 @@ async def correct(wanted: Correction, *, ledger: Ledger, queries: Queries, clock
                 body["old"]["visit_id"], body["new"]["visit_id"] = p.visit_id, corrected.visit_id
         change.passes.append(corrected)
         change.entries.append(NewEntry("correction", p.lane, p.pass_id, now_ms, body))
+        change.uploads += [upload] if (upload := revision(corrected, ledger)) else []
         return (await ledger.commit(change))[-1]
 
 

@@ -15,8 +15,10 @@ from gateway.domain.policy import ALLOW, HOLD, Verdict
 from gateway.domain.side_records import SideRow
 from gateway.domain.visits import CROSSED
 from gateway.services.ports import Change, Clock, Ledger, Queries, Sides
+from gateway.services.revisions import revision
 
 EXIT_NEEDS = ("nothing", "goods", "weighed")
+SLACK_MS = 120_000  # the scale's clock against the gate's
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class GoodsBook:
         """The best source: one that names the pass, else of the same plate, way and time; a better kind of source first."""
         named = [(row, goods_of(row)) for row in self._sides.of_pass("goods", p.pass_id)]
         if named:
-            row, goods = max(named, key=lambda found: (-SOURCES.index(found[1].source), found[1].at_ms))
+            row, goods = max(named, key=lambda found: _rank(found[1]))
             return Carried(goods, row.side_id, gate_rules().confidence[goods.source] if goods.joined else 1.0)
         plate, colour = (p.identity.plate_no, p.identity.plate_colour) if p.identity else ("", "5")
         return self.goods_at(plate, colour, p.direction, p.arrived_at_ms)
@@ -141,8 +143,39 @@ class GoodsDesk(GoodsBook):
         if goods.pass_id and self._queries.find_pass(goods.pass_id) is None:
             raise GoodsRefused(f"pass_id {goods.pass_id!r}: 没有这次通行 there is no such pass")
         side_id = str(ULID.from_timestamp(self._clock.wall_ms() / 1000))
-        await self._ledger.commit(Change(sides=[side_row(side_id, goods)]))
+        async with self._ledger.turn:
+            p = self._closed_pass(goods)
+            if p and not goods.pass_id:
+                goods = replace(goods, pass_id=p.pass_id, joined=True)
+            change = Change(sides=[side_row(side_id, goods)])
+            if p and self._is_best(p, goods):
+                change.uploads += [upload] if (upload := revision(p, self._ledger, goods)) else []
+            await self._ledger.commit(change)
         return side_id
+
+    def _closed_pass(self, goods: Goods) -> Pass | None:
+        """The crossing that a late record belongs to: the one it names, else the entry that the scale saw last or the exit
+        that came next. A booking says what is planned and never looks back."""
+        if goods.pass_id:
+            return self._queries.find_pass(goods.pass_id)
+        if goods.source == "reservation":
+            return None
+        join_ms = gate_rules().join_ms
+        visits = self._ledger.visits_from(goods.plate_no, goods.plate_colour, goods.at_ms - join_ms)
+        if goods.direction == "in":
+            ways = [(v.time_in_ms, v.in_pass) for v in visits]
+            near = [(at_ms, name) for at_ms, name in ways if at_ms and name and goods.at_ms - join_ms <= at_ms <= goods.at_ms + SLACK_MS]
+            found = max(near, default=None)
+        else:
+            ways = [(v.time_out_ms, v.out_pass) for v in visits]
+            near = [(at_ms, name) for at_ms, name in ways if at_ms and name and goods.at_ms - SLACK_MS <= at_ms <= goods.at_ms + join_ms]
+            found = min(near, default=None)
+        p = self._ledger.pass_of("", found[1]) if found else None
+        return p if p and not p.is_open and not self._sides.of_pass("goods", p.pass_id) else None
+
+    def _is_best(self, p: Pass, goods: Goods) -> bool:
+        """Whether the ledger shows this record for the pass from now on."""
+        return all(_rank(goods_of(row)) < _rank(goods) for row in self._sides.of_pass("goods", p.pass_id))
 
     async def explain(self, side_id: str, *, by: str, why: str) -> None:
         """A person says why a record differs. Raises GoodsRefused."""
@@ -179,6 +212,11 @@ def side_row(side_id: str, goods: Goods) -> SideRow:
 
 def goods_of(row: SideRow) -> Goods:
     return Goods(**row.values, at_ms=row.at_ms, pass_id=row.pass_id)
+
+
+def _rank(goods: Goods) -> tuple[bool, int, int]:
+    """Of records of one pass the greatest counts: one that names it, the better source, the later one."""
+    return not goods.joined, -SOURCES.index(goods.source), goods.at_ms
 
 
 def _sums(parts: Iterable[tuple[str, float | None]]) -> dict[str, float]:

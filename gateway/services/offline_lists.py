@@ -72,6 +72,7 @@ class OfflineLists:
         self._store, self._book, self._clock, self._conditions, self._send = store, book, clock, conditions, send
         self._lanes = {lane: _Lane(direction, now) for lane, (direction, now) in lanes.items()}
         self._made_from = ""
+        self._looked_ms = 0  # what holds since then is in the newest lists
         self._findings: dict[str, int] = {}  # condition -> shown until
         for lane, mine in self._lanes.items():
             mine.kept = store.versions(lane)
@@ -100,6 +101,7 @@ class OfflineLists:
         now_ms = self._clock.wall_ms()
         print_ = f"{self._store.fingerprint(now_ms)} {self._book.response_level()} {now_ms // _HOUR_MS}"
         if print_ == self._made_from:
+            self._looked_ms = now_ms
             return False
         is_new = False
         for direction in {mine.direction for mine in self._lanes.values()}:
@@ -108,8 +110,16 @@ class OfflineLists:
                 if mine.direction == direction and (entries != mine.entries or not mine.version):
                     await self._keep(lane, mine, entries, now_ms)
                     is_new = True
-        self._made_from = print_
+        self._made_from, self._looked_ms = print_, now_ms
         return is_new
+
+    def applied(self, since_ms: int) -> tuple[int, int, int]:
+        """(lanes that say they have a list in which what holds since then is judged, lanes that are away, all lanes)."""
+        lanes = list(self._lanes.values())
+        away = sum(not mine.now.is_online for mine in lanes)
+        if self._looked_ms < since_ms:
+            return 0, away, len(lanes)
+        return sum(mine.now.is_online and mine.at_lane == mine.version > 0 for mine in lanes), away, len(lanes)
 
     def _judge_all(self, direction: str, now_ms: int) -> offline.Entries:
         return offline.entries_of(

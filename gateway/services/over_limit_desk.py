@@ -22,7 +22,7 @@ class OverLimitDesk:
         self._store, self._clock, self._terms = store, clock, terms
 
     def receive(self, items: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-        """Take the list of exceedVehicle whole or not at all. Raises CaseRefused naming the item and the field."""
+        """Take the list of exceedVehicle whole or not at all, once or again. Raises CaseRefused naming the item and the field."""
         now_ms = self._clock.wall_ms()
         taken: dict[str, OverLimitCase] = {}
         for item in items:
@@ -34,11 +34,14 @@ class OverLimitDesk:
                 case "add":
                     if known is None or known.state == "lifted":
                         taken[name] = self._new(name, item, now_ms)
-                case "remove":
+                case "remove" if known is None or known.state != "lifted":
                     known = known or self._new(name, dict(item) | {"reason": item.get("reason") or "解除"}, now_ms)
                     taken[name] = over_limit.lifted(known, reason=str(item.get("reason", "")), at_ms=now_ms)
+                case "remove":  # told before
+                    pass
                 case other:
                     raise CaseRefused(f"over-limit {name}: op {other!r}; allowed: add, remove")
+        taken = {n: c for n, c in taken.items() if not (c.state == "lifted" and (k := self._store.case(n)) and k.state == "lifted")}
         counts = {"added": sum(c.state == "received" for c in taken.values()),
                   "lifted": sum(c.state == "lifted" for c in taken.values())}  # fmt: skip
         if taken:
@@ -72,6 +75,10 @@ class OverLimitDesk:
     def uploaded(self, exceed_id: str) -> OverLimitCase:
         """The platform accepted the answer."""
         return self._keep(over_limit.uploaded(self._known(exceed_id), at_ms=self._clock.wall_ms()), "regulator")
+
+    def all_cases(self) -> list[OverLimitCase]:
+        """Those that are due first before the others."""
+        return self._store.cases()
 
     def open_cases(self) -> list[OverLimitCase]:
         return [case for case in self._store.cases() if case.is_open]

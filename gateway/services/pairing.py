@@ -1,7 +1,7 @@
 """Puts a pass into its visit, whenever it comes to be known: at its end, drained late, typed later, or corrected.
 
 What came after it is paired anew, so that the visits are those that the passes would have made in the order in which
-they happened. A pass that changes its visit that way gets a `correction` entry.
+they happened. A pass that changes its visit that way gets a `correction` entry, and the regulator a revision.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from gateway.domain.gate_rules import gate_rules
 from gateway.domain.passing import Pass
 from gateway.domain.visits import CROSSED, Crossing, VisitRow, as_open, one_apart, pair, void
 from gateway.services.ports import Change, Ledger, NewEntry
+from gateway.services.revisions import revision
 
 BY = "gateway"
 Plate = tuple[str, str]
@@ -106,7 +107,9 @@ def _moved(pass_id: str, visit_id: str, because: Pass, ledger: Ledger, change: C
     p = ledger.pass_of("", pass_id)
     if p is None:
         return
-    change.passes.append(replace(p, visit_id=visit_id))
+    moved = replace(p, visit_id=visit_id)
+    change.passes.append(moved)
+    change.uploads += [upload] if (upload := revision(moved, ledger)) else []
     why = f"通行 {because.pass_id} 补到后重新配对 paired anew after pass {because.pass_id} came to be known"
     body = {"by": BY, "why": why, "old": {"visit_id": p.visit_id}, "new": {"visit_id": visit_id}}
     change.entries.append(NewEntry("correction", p.lane, pass_id, now_ms, body))

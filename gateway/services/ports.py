@@ -185,7 +185,7 @@ class Outbox(Protocol):
         ...
 
     def counts(self, since_ms: int) -> dict[str, int]:
-        """generated, accepted, waiting, pending, parked since since_ms (generated = all rows created)."""
+        """Since since_ms. generated, accepted: passages, each once; waiting, pending, parked: rows of every kind."""
         ...
 
 
@@ -203,6 +203,36 @@ class Receipt:
     retry_after_s: float | None = None
 
 
+class UploadQueue(Protocol):
+    """The outbox for what is no passage: records by a key for life, a revision for each change. Thread-safe."""
+
+    def put(self, op: str, base: str, subject: str, record: dict[str, Any], now_ms: int) -> int:
+        """The record's revision, durable: that of its newest row if nothing has changed, else a new row's."""
+        ...
+
+    def state(self, base: str) -> str:
+        """new, retry, accepted or parked: of the newest revision; "" where there is none."""
+        ...
+
+    def base_of(self, subject: str) -> str:
+        """The key of the record about this subject; "" where there is none."""
+        ...
+
+    def subject_of(self, base: str) -> str:
+        """What the record with this key is about, a pass for a passage's; "" where there is none."""
+        ...
+
+    def entries_after(self, kinds: Sequence[str], seq: int, limit: int) -> list[tuple[int, str, dict[str, Any]]]:
+        """(number, subject, body) of entries of these kinds, none a step of a pass, from the one after seq on."""
+        ...
+
+    def mark(self, name: str) -> int:
+        """A number kept under a name; 0 before there is one."""
+        ...
+
+    def set_mark(self, name: str, number: int) -> None: ...
+
+
 class Regulator(Protocol):
     """The authority's platform through one profile. Blocking calls, made from the relay's thread."""
 
@@ -212,6 +242,14 @@ class Regulator(Protocol):
 
     def heartbeat(self, status: dict[str, Any]) -> Receipt:
         """One heartBeat; Receipt.data carries the parsed answer."""
+        ...
+
+    def can(self, op: str) -> bool:
+        """Whether the platform has this operation."""
+        ...
+
+    def pull(self, op: str, question: dict[str, Any]) -> Receipt:
+        """Ask for a list; Receipt.data carries `items` and the parsed answer (version, total)."""
         ...
 
 
@@ -343,6 +381,10 @@ class Ledger(Protocol):
         ...
 
     def photo_row(self, photo_id: str) -> PhotoRow | None: ...
+
+    def told(self, pass_id: str) -> tuple[int, dict[str, Any]] | None:
+        """(revision, record) of the newest upload of a pass that was let go."""
+        ...
 
     def records_with_prefix(self, prefix: str) -> int: ...
 

@@ -4,7 +4,7 @@ One thread. A row is done only by the regulator's business acknowledgement. Afte
 heartbeat tells whether the link or the row is at fault: a bad row waits alone (5 s, 15 s, 60 s, 5 min, then every
 10 min) and is in nobody's way; a bad link stops all uploads until a heartbeat is answered again, so that an outage
 costs each row at most one attempt. Live rows go first, newest first; back-fill goes oldest first, slowed to a share
-of the line.
+of the line. The regulator's lists are asked for in the same thread (pulls.py).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import structlog
 
 from gateway.services.desk_port import Condition
 from gateway.services.ports import Clock, Outbox, OutboxRow, Receipt, Regulator
+from gateway.services.pulls import Pulls
 from gateway.services.walk import reach
 
 log = structlog.get_logger(__name__)
@@ -74,8 +75,10 @@ class Relay:
         status_provider: Callable[[], dict[str, Any]],
         on_condition: Callable[[str, Condition | None], None],
         settings: RelaySettings | None = None,
+        pulls: Pulls | None = None,
         rng: random.Random | None = None,
     ) -> None:
+        self._pulls = pulls
         self._outbox, self._regulator, self._clock = outbox, regulator, clock
         self._status_provider, self._on_condition = status_provider, on_condition
         self._settings = settings or RelaySettings()
@@ -159,6 +162,8 @@ class Relay:
         if self._clock.mono_s() >= self._next_check_mono_s:
             self._next_check_mono_s = self._clock.mono_s() + self._settings.check_s
             self._check_rows()
+            if self._pulls:
+                self._pulls.check()
         if self._is_probe_wanted.is_set() or self._clock.mono_s() >= self._next_beat_mono_s:
             self._is_probe_wanted.clear()
             self._beat()
@@ -167,11 +172,22 @@ class Relay:
         now_mono_s = self._clock.mono_s()
         if now_mono_s < self._quiet_until_mono_s:
             return self._quiet_until_mono_s - now_mono_s
-        row, wait_s = self._pick(now_mono_s)
+        pull_wait_s = self._pull()
+        row, wait_s = self._pick(self._clock.mono_s())
         if row is None:
-            return wait_s
+            return min(wait_s, pull_wait_s)
         self._carry(row)
         return 0.0
+
+    def _pull(self) -> float:
+        """One list at most; what breaks there must not stop the rows."""
+        if not self._pulls:
+            return POLL_S
+        try:
+            return self._pulls.step()
+        except Exception as error:
+            self._note_unexpected("pull", error)
+            return POLL_S
 
     def _pick(self, now_mono_s: float) -> tuple[OutboxRow | None, float]:
         """The row to send now, or None and how long to wait."""
@@ -273,7 +289,8 @@ class Relay:
     # ------------------------------------------------------------------ live or late
 
     def _closed_at_ms(self, row: OutboxRow) -> int:
-        return row.record.get("closed_at_ms") or row.created_at_ms
+        """When there was something to tell; a revision is new when it is made."""
+        return row.created_at_ms if row.rev > 1 else row.record.get("closed_at_ms") or row.created_at_ms
 
     def _is_backfill(self, row: OutboxRow, now_ms: int) -> bool:
         """Fixed by the first attempt; before it: late, or waiting since before the link came back."""
@@ -316,6 +333,8 @@ class Relay:
             self._clear(OFFLINE)
             self._clear(CREDENTIAL)
             self._compare_clocks(receipt)
+            if self._pulls:
+                self._pulls.heard(receipt.data)
             if receipt.outcome == "parked":
                 self._last_rejection = f"heartBeat: {receipt.code} {receipt.message}"
                 log.warning("heartbeat rejected", code=receipt.code, reason=receipt.message)

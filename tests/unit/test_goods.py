@@ -125,8 +125,11 @@ async def test_scale_and_ledger_agree_in_tonnes_and_each_difference_is_explained
     await site.goods.explain(lost, by="王统计", why="厂内倒运，未出厂")
     balance = site.goods.reconcile(*day, site.visits.passes_between(*day))
     assert balance.open == [] and [f["explained"] for f in balance.explained] == ["厂内倒运，未出厂"]
-    again = await site.end(leaving(2, "2026-11-20 07:20:00"))
-    balance = site.goods.reconcile(*day, [p, again])
+    again, third = [await site.end(leaving(n, f"2026-11-20 07:2{n}:00")) for n in (2, 3)]
+    assert site.goods.missing([p, again, third]) == [again, third], "the ticket is the exit's that came after weighing"
+    late = BASE | {"goods_name": "焦炭", "net_t": 30, "weigh_ticket_no": "B3", "at_ms": at("2026-11-20 07:30:00")}
+    await site.goods.record(late)  # weighed after both: whose it is stays open
+    balance = site.goods.reconcile(*day, [p, again, third])
     assert [(f["kind"], len(f["passes"])) for f in balance.open] == [("ticket_twice", 2)]
     with pytest.raises(GoodsRefused):
         await site.goods.explain(lost, by="", why="x")

@@ -16,13 +16,13 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tools.regulator import rules
+from tools.regulator import rules, things
 from tools.regulator.faults import Faults
 from tools.regulator.rsa2 import is_signed_by, sign_answer
 from tools.regulator.rules import CHINA, Refused
 from tools.regulator.storage import Storage
 
-OPS = ("getToken", "enterprise", "barrierInfo", "cameraInfo", "heartBeat", "inOutRecord")
+OPS = ("getToken", "enterprise", "barrierInfo", "cameraInfo", "heartBeat", "inOutRecord", *things.KEYS, *things.LISTS)
 REMEMBER_MS = 24 * 3600 * 1000
 
 
@@ -221,6 +221,13 @@ class Platform:
             case "barrierInfo" | "cameraInfo":
                 kind = "barrier" if request.op == "barrierInfo" else "camera"
                 results = [self._part_result(db, kind, code, item) for item in _items(data)]
+            case op if op in things.LISTS:
+                return things.asked(db, op, data), False
+            case op if op in things.SINGLE:
+                things.take(db, code, op, data)
+                return {things.KEYS[op]: data[things.KEYS[op]], "accepted": True}, True
+            case op if op in things.KEYS:
+                results = [self._thing_result(db, code, op, item) for item in _items(data)]
             case _:
                 results = [self._passage_result(db, code, item) for item in _items(data)]
         return {"results": results}, not any(result["code"] in rules.TRANSIENT_CODES for result in results)
@@ -246,9 +253,7 @@ class Platform:
         )
         return {
             "serverTime": _wire_now(),
-            "strategyVersion": 0,
-            "exceedVersion": 0,
-            "alarmVersion": 0,
+            **{name: things.version_of(db, kind) for kind, name in things.VERSIONS.items()},
             "nextIntervalSec": self._settings.heartbeat_s,
         }
 
@@ -283,6 +288,23 @@ class Platform:
         except Refused as refusal:
             return {name: item.get(name), "code": refusal.code, "msg": refusal.message}
         return {name: item[name], "code": rules.OK, "msg": "ok"}
+
+    @staticmethod
+    def _thing_result(db: sqlite3.Connection, code: str, op: str, item: dict[str, Any]) -> dict[str, Any]:
+        key = str(item.get(things.KEYS[op]) or "")
+        try:
+            dup = things.take(db, code, op, item)
+        except Refused as refusal:
+            _insert_refusal(db, op, key, refusal.code, refusal.message)
+            return {things.KEYS[op]: key, "code": refusal.code, "msg": refusal.message}
+        return {things.KEYS[op]: key, "code": rules.OK, "msg": "ok", "dup": dup}
+
+    def publish(self, kind: str, items: list[dict[str, Any]]) -> int:
+        """Add items, in wire words, to a list that the gateways ask for; its new version. Raises ValueError."""
+        if kind not in things.LISTS or not items or not all(isinstance(item, dict) for item in items):
+            raise ValueError(f"list {kind!r}: allowed are {' | '.join(things.LISTS)} with at least one object")
+        with self._storage.write() as db:
+            return things.publish(db, kind, items)
 
     # ------------------------------------------------------------------ passages
 
@@ -342,6 +364,7 @@ class Platform:
                 now_ms,
             ),
         )
+        things.note_revision(db, "inOutRecord", record_no, rev)
         for photo in photos:
             db.execute(
                 "insert into photo (record_no, rev, kind, sha256, width_px, height_px, jpeg)"

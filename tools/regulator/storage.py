@@ -66,6 +66,25 @@ create table if not exists refusal (
   op text not null, subject text not null,  -- record number or request id
   code integer not null, message text not null
 ) strict;
+create table if not exists thing (
+  enterprise_code text not null, op text not null, item_key text not null,
+  rev integer not null check (rev > 0),
+  content text not null,                    -- the item as received, pictures as their length
+  content_sha256 text not null,             -- of the item with pictures
+  received_at_ms integer not null,
+  times_received integer not null check (times_received > 0),
+  primary key (enterprise_code, op, item_key)
+) strict;
+create table if not exists revision (
+  id integer primary key,                   -- in the order in which they came
+  op text not null, item_key text not null, rev integer not null,
+  unique (op, item_key, rev)
+) strict;
+create table if not exists notice (
+  id integer primary key,
+  kind text not null, version integer not null,
+  content text not null                     -- one item of a list, as on the wire
+) strict;
 create table if not exists heartbeat (
   enterprise_code text primary key,
   received_at_ms integer not null,

@@ -53,6 +53,20 @@ class Views:
         )
         return [{**dict(row), "content": json.loads(row["content"])} for row in rows]
 
+    def things(self, op: str) -> list[dict[str, Any]]:
+        """Newest revision of every thing of an operation: item_key, rev, times_received, content (wire words)."""
+        rows = self._storage.rows("select item_key, rev, times_received, content from thing where op = ? order by item_key", op)
+        return [{**dict(row), "content": json.loads(row["content"])} for row in rows]
+
+    def heartbeat(self) -> dict[str, Any]:
+        """The newest heartbeat as received, {} before there is one."""
+        rows = self._storage.rows("select content from heartbeat order by received_at_ms desc limit 1")
+        return json.loads(rows[0]["content"]) if rows else {}
+
+    def revisions(self) -> list[list[Any]]:
+        """[operation, key, revision] of all that was taken, in the order of coming."""
+        return [list(row) for row in self._storage.rows("select op, item_key, rev from revision order by id")]
+
     def status(self) -> dict[str, Any]:
         """Counts: passages, photos, requests, repeats, heartbeats, refusals (newest 20); enterprises."""
         one = self._storage.rows(

@@ -60,6 +60,28 @@ def make_app(platform: Platform, faults: Faults, views: Views) -> CutOff:
     def passages(limit: int = 1000) -> list[dict[str, Any]]:
         return views.passages(max(1, min(limit, 100_000)))
 
+    @app.get("/things/{op}")
+    def kept(op: str) -> list[dict[str, Any]]:
+        return views.things(op)
+
+    @app.get("/heartbeat")
+    def heartbeat() -> dict[str, Any]:
+        return views.heartbeat()
+
+    @app.get("/revisions")
+    def revisions() -> list[list[Any]]:
+        return views.revisions()
+
+    @app.post("/lists/{kind}")
+    async def publish(kind: str, request: Request) -> JSONResponse:
+        try:
+            content = json.loads(await request.body())
+            if not isinstance(content, list):
+                raise ValueError("a JSON list expected")
+            return JSONResponse({"version": await run_in_threadpool(platform.publish, kind, content)})
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+
     @app.get("/photos/{photo_id}")
     def photo(photo_id: int) -> Response:
         jpeg = views.photo(photo_id)

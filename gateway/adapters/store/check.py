@@ -85,7 +85,7 @@ def _closed_passes(conn: sqlite3.Connection) -> list[str]:
         "select pass_id, (select count(*) from entry e where e.pass_id = p.pass_id and kind = 'opened') as opened,"
         " (select count(*) from entry e where e.pass_id = p.pass_id and kind = 'verdict') as verdict,"
         " (select count(*) from entry e where e.pass_id = p.pass_id and kind = 'closed') as closed,"
-        " (select count(*) from outbox o where o.pass_id = p.pass_id and state <> 'waiting') as uploads"
+        " (select count(*) from outbox o where o.pass_id = p.pass_id and rev = 1 and state <> 'waiting') as uploads"
         " from pass p where state = 'closed'"
     )
     found = []

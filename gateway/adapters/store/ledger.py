@@ -12,12 +12,11 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from ulid import ULID
-
 from gateway.adapters.store import visits
 from gateway.adapters.store.chain import raw_digest, sha256_text
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.files import write_synced
+from gateway.adapters.store.outbox import insert_upload
 from gateway.adapters.store.personal import seal, stored_marks, unseal
 from gateway.adapters.store.sides import entries_of, put_sides
 from gateway.domain.passing import CLOSED, Pass, from_doc, to_doc
@@ -59,7 +58,7 @@ class SqliteLedger:
         put_photos(conn, change.photos)
         uploads = [(u, to_json(seal(marks, u.pass_id, u.record))) for u in change.uploads]
         for upload, record in uploads:
-            _put_upload(conn, upload, record, now_ms)
+            insert_upload(conn, upload, record, now_ms)
         visits.put_visits(conn, change.visits)
         put_sides(conn, change.sides)
         entries = [*entries_of(change.sides, now_ms), *change.entries]
@@ -111,6 +110,15 @@ class SqliteLedger:
             lambda c: c.execute(f"select {columns} from photo where photo_id = ?", (photo_id,)).fetchone()
         )
         return PhotoRow(**dict(row)) if row else None
+
+    def told(self, pass_id: str) -> tuple[int, dict[str, Any]] | None:
+        def ask(conn: sqlite3.Connection) -> tuple[int, dict[str, Any]] | None:
+            row = conn.execute(
+                "select rev, record from outbox where pass_id = ? and state <> 'waiting' order by rev desc limit 1", (pass_id,)
+            ).fetchone()
+            return (row["rev"], json.loads(unseal(conn, row["record"]))) if row else None
+
+        return self._file.read(ask)
 
     def records_with_prefix(self, prefix: str) -> int:
         return self._count("select count(*) from outbox where key >= ? and key < ?", (prefix, prefix + "~"))
@@ -188,14 +196,3 @@ def sets_of(
             sets[e.pass_id]["raw"] = raw
     return sets
 
-
-def _put_upload(conn: sqlite3.Connection, upload: NewUpload, record: str, now_ms: int) -> None:
-    """record: sealed JSON text."""
-    released = None if upload.is_waiting else now_ms
-    conn.execute(
-        "insert into outbox (op, key, pass_id, rev, req_id, record, state, created_at_ms, released_at_ms)"
-        " values (?,?,?,?,?,?,?,?,?) on conflict (key) do update set record = excluded.record, rev = excluded.rev,"
-        " state = excluded.state, released_at_ms = excluded.released_at_ms where outbox.state = 'waiting'",
-        (upload.op, upload.key, upload.pass_id, upload.rev, str(ULID()), record,
-         "waiting" if upload.is_waiting else "new", now_ms, released),
-    )  # fmt: skip

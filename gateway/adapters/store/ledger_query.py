@@ -161,7 +161,7 @@ class SqliteLedgerQueries:
     def upload_states(self, pass_ids: Sequence[str]) -> dict[str, str]:
         with self._reader.moment() as conn:
             return {row[0]: UPLOAD_WORDS[row[1]] for row in conn.execute(
-                "select pass_id, state from outbox where pass_id in (select value from json_each(?))",
+                "select pass_id, state from outbox where pass_id in (select value from json_each(?)) order by id",
                 (json.dumps(list(pass_ids)),))}  # fmt: skip
 
     @staticmethod

@@ -1,19 +1,33 @@
 """The durable queue towards the regulator: a row leaves `new`/`retry` only by a receipt or by being parked.
 
-Implements services.ports.Outbox; every method commits before it returns and may be called from any thread.
+Each revision of a record is a row of its own: the first has the record's key, revision n has the key with `#n` behind it.
+A revision goes when the one before it is accepted or parked, so that none overtakes another; one that is accepted settles
+the parked ones before it. Implements services.ports.Outbox; every method commits before it returns, from any thread.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
+
+from ulid import ULID
 
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.personal import unseal
-from gateway.services.ports import OutboxRow
+from gateway.domain.records import to_json
+from gateway.services.ports import NewUpload, OutboxRow
 
 BACKFILL_AFTER_MS = 60_000  # a row released this long ago is back-fill: live ones go first
+PASSAGE = "inOutRecord"
+_BEFORE = "substr(outbox.key, 1, length(outbox.key) - length('#' || outbox.rev)) || case outbox.rev when 2 then '' else '#' || (outbox.rev - 1) end"
+_IN_TURN = f"(rev = 1 or not exists (select 1 from outbox e where e.key = {_BEFORE} and e.state not in ('accepted', 'parked')))"
+
+
+def revision_key(base: str, rev: int) -> str:
+    """The key of a record's revision: unique for life."""
+    return base if rev == 1 else f"{base}#{rev}"
 
 
 class SqliteOutbox:
@@ -23,7 +37,7 @@ class SqliteOutbox:
     def due(self, now_ms: int, limit: int) -> list[OutboxRow]:
         def select(conn: sqlite3.Connection) -> list[OutboxRow]:
             fresh = now_ms - BACKFILL_AFTER_MS
-            ready = "from outbox where state in ('new', 'retry') and next_at_ms <= ? and released_at_ms"
+            ready = f"from outbox where state in ('new', 'retry') and next_at_ms <= ? and {_IN_TURN} and released_at_ms"
             live = conn.execute(
                 f"select * {ready} > ? order by released_at_ms desc limit ?", (now_ms, fresh, limit)
             ).fetchall()
@@ -53,6 +67,7 @@ class SqliteOutbox:
                 (now_ms, json.dumps(receipt, ensure_ascii=False), row_id),
             )
             _log(conn, now_ms, row_id, "accepted", 200, "")
+            _settle_parked(conn, row_id, now_ms)
 
         self._file.write(accept)
 
@@ -79,18 +94,110 @@ class SqliteOutbox:
     def counts(self, since_ms: int) -> dict[str, int]:
         def count(conn: sqlite3.Connection) -> dict[str, int]:
             rows = conn.execute(
-                "select state, count(*) from outbox where created_at_ms >= ? group by state", (since_ms,)
+                "select state, count(*), coalesce(sum(op = ? and rev = 1), 0) from outbox where created_at_ms >= ? group by state",
+                (PASSAGE, since_ms),
             ).fetchall()
-            by_state = {state: n for state, n in rows}
+            every, passages = {r[0]: r[1] for r in rows}, {r[0]: r[2] for r in rows}
             return {
-                "generated": sum(by_state.values()),
-                "accepted": by_state.get("accepted", 0),
-                "waiting": by_state.get("waiting", 0),
-                "pending": by_state.get("new", 0) + by_state.get("retry", 0),
-                "parked": by_state.get("parked", 0),
+                "generated": sum(passages.values()),
+                "accepted": passages.get("accepted", 0),
+                "waiting": every.get("waiting", 0),
+                "pending": every.get("new", 0) + every.get("retry", 0),
+                "parked": every.get("parked", 0),
             }
 
         return self._file.read(count)
+
+    # ------------------------------------------------------------ what is no passage
+
+    def put(self, op: str, base: str, subject: str, record: dict[str, Any], now_ms: int) -> int:
+        """The record's revision: that of its newest row if nothing has changed, else a new row's. record: without `rev`."""
+
+        def put(conn: sqlite3.Connection) -> int:
+            known = newest_of(conn, base)
+            if known and json.loads(known["record"]) == record | {"rev": known["rev"]}:
+                return known["rev"]
+            rev = known["rev"] + 1 if known else 1
+            insert_upload(conn, NewUpload(op, revision_key(base, rev), subject, {}, False, rev), to_json(record | {"rev": rev}), now_ms)
+            return rev
+
+        return self._file.write(put)
+
+    def state(self, base: str) -> str:
+        """State of a record's newest revision; "" where there is none."""
+        row = self._file.read(lambda conn: newest_of(conn, base))
+        return row["state"] if row else ""
+
+    def base_of(self, subject: str) -> str:
+        """The key of the record about this subject; "" where there is none."""
+        row = self._file.read(
+            lambda c: c.execute("select key from outbox where pass_id = ? and rev = 1", (subject,)).fetchone()
+        )
+        return row[0] if row else ""
+
+    def subject_of(self, base: str) -> str:
+        """What the record with this key is about; "" where there is none."""
+        row = self._file.read(lambda c: c.execute("select pass_id from outbox where key = ?", (base,)).fetchone())
+        return row[0] if row else ""
+
+    def entries_after(self, kinds: Sequence[str], seq: int, limit: int) -> list[tuple[int, str, dict[str, Any]]]:
+        """(number, subject, body) of entries of these kinds, none of them a step of a pass, from the one after seq on."""
+
+        def ask(conn: sqlite3.Connection) -> list[tuple[int, str, dict[str, Any]]]:
+            rows: list[sqlite3.Row] = []
+            for kind in kinds:
+                rows += conn.execute(
+                    "select seq, pass_id, body from entry where kind not in ('opened', 'verdict', 'answer', 'closed') and kind = ?"
+                    " and seq > ? order by seq limit ?", (kind, seq, limit)
+                ).fetchall()  # fmt: skip
+            return [(r["seq"], r["pass_id"], json.loads(r["body"])) for r in sorted(rows, key=lambda r: r["seq"])[:limit]]
+
+        return self._file.read(ask)
+
+    # ------------------------------------------------------------ how far it has got
+
+    def mark(self, name: str) -> int:
+        """A number kept under a name; 0 before there is one."""
+        row = self._file.read(lambda c: c.execute("select value from setting where name = ?", (f"uplink.{name}",)).fetchone())
+        return int(row[0]) if row else 0
+
+    def set_mark(self, name: str, number: int) -> None:
+        self._file.write(
+            lambda c: c.execute("insert or replace into setting values (?,?)", (f"uplink.{name}", str(number)))
+        )
+
+
+def insert_upload(conn: sqlite3.Connection, upload: NewUpload, record: str, now_ms: int) -> None:
+    """record: sealed JSON text. A key that is known is left alone unless its row still waits to be let go."""
+    released = None if upload.is_waiting else now_ms
+    conn.execute(
+        "insert into outbox (op, key, pass_id, rev, req_id, record, state, created_at_ms, released_at_ms)"
+        " values (?,?,?,?,?,?,?,?,?) on conflict (key) do update set record = excluded.record, rev = excluded.rev,"
+        " state = excluded.state, released_at_ms = excluded.released_at_ms where outbox.state = 'waiting'",
+        (upload.op, upload.key, upload.pass_id, upload.rev, str(ULID()), record,
+         "waiting" if upload.is_waiting else "new", now_ms, released),
+    )  # fmt: skip
+
+
+def newest_of(conn: sqlite3.Connection, base: str) -> sqlite3.Row | None:
+    return conn.execute(
+        "select * from outbox where key = ? or (key > ? and key < ?) order by rev desc limit 1", (base, f"{base}#", f"{base}#:")
+    ).fetchone()  # ":" follows "9"
+
+
+def _settle_parked(conn: sqlite3.Connection, row_id: int, now_ms: int) -> None:
+    """What a person had to look at is done by the later revision that was taken."""
+    row = conn.execute("select * from outbox where id = ?", (row_id,)).fetchone()
+    if row["rev"] == 1:
+        return
+    base = row["key"].removesuffix(f"#{row['rev']}")
+    for rev in range(1, row["rev"]):
+        found = conn.execute(
+            "update outbox set state = 'accepted', accepted_at_ms = ?, receipt = ? where key = ? and state = 'parked' returning id",
+            (now_ms, json.dumps({"taken_with_rev": row["rev"]}), revision_key(base, rev)),
+        ).fetchone()
+        if found:
+            _log(conn, now_ms, found["id"], "accepted", None, f"taken with revision {row['rev']}")
 
 
 def _log(conn: sqlite3.Connection, at_ms: int, row_id: int, what: str, code: int | None, message: str) -> None:

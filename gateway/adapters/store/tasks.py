@@ -14,6 +14,7 @@ from gateway.domain.tasks import BY_ITSELF, NewTask, Task, TaskRefused
 from gateway.services.ports import NewEntry
 
 STATES = ("open", "closed", "all")
+ENTERED = {"misuse": "misuse", "platform": "platform_finding"}  # kind of task -> kind of the entry that it opens with
 _COLUMNS = (
     "task_id, kind, subject, pattern, lane, at_ms, opened_at_ms, what_zh, what_en, doc, state, by, reason, closed_at_ms"
 )
@@ -37,10 +38,10 @@ class SqliteTasks:
                 f"insert into task ({_COLUMNS}) values (?,?,?,?,?,?,?,?,?,?,'open','','',null)",
                 (task_id, task.kind, task.subject, task.pattern, task.lane, task.at_ms, now_ms, task.what_zh, task.what_en, doc),
             )  # fmt: skip
-            if task.kind == "misuse":
+            if task.kind in ENTERED:
                 body = {"pattern": task.pattern, "subject": task.subject, "at_ms": task.at_ms, "zh": task.what_zh,
                         "en": task.what_en, "rows": task.doc}  # fmt: skip
-                self._file.chain.append(conn, [NewEntry("misuse", task.lane, "", now_ms, body)], {}, {})
+                self._file.chain.append(conn, [NewEntry(ENTERED[task.kind], task.lane, "", now_ms, body)], {}, {})
             return _one(conn, "task_id = ?", task_id)
 
         if self._is_known_as_is(task):

@@ -75,7 +75,7 @@ class HttpRegulator:
     ) -> None:
         self._profile, self._enterprise_code, self._app_id = profile, enterprise_code, app_id
         self._clock, self._master = clock, master
-        self._photos = PhotoFolder(data_dir, max_bytes=profile.photo_max_bytes)
+        self._photos = PhotoFolder(data_dir, max_bytes=profile.photo_max_bytes, document_max_bytes=profile.document_max_bytes)
         self._transport = Transport(
             profile, base_url=base_url, private_key=private_key, platform_key=platform_key, ca_file=ca_file
         )
@@ -126,6 +126,21 @@ class HttpRegulator:
         with self._lock:
             return self._upload(op, [record], self._new_req_id())
 
+    def can(self, op: str) -> bool:
+        """Whether the profile has this operation."""
+        return op in self._profile.ops
+
+    def pull(self, op: str, question: dict[str, Any]) -> Receipt:
+        """Ask for a list. Receipt.data: `items` in the platform's words, and what the profile reads of the answer.
+
+        question: since_version, page_no, page_size; the profile takes what it knows. Never raises for trouble.
+        """
+        known = self._profile.ops.get(op)
+        if known is None or not known.items_key:
+            return Receipt("parked", self._profile.invalid_code, f"op {op!r} is no list of profile {self._profile.id}")
+        with self._lock:
+            return self._upload(known, [question], self._new_req_id())
+
     def send_master(self) -> Receipt:
         """Send enterprise, barriers and cameras in that order; accepted, or the receipt of what was not taken."""
         with self._lock:
@@ -172,8 +187,7 @@ class HttpRegulator:
         except RecordRefused as refusal:
             code = self._profile.missing_code if refusal.is_missing else self._profile.invalid_code
             return Receipt("parked", code, f"not sent: {refusal}")
-        has_photos = any(field.kind == "photo" for field in op.fields)
-        outcome = self._with_token(op, data, req_id, has_photos=has_photos)
+        outcome = self._with_token(op, data, req_id, has_photos=op.has_pictures)
         if outcome.receipt is not None:
             return outcome.receipt
         assert outcome.answer is not None
@@ -256,6 +270,11 @@ class HttpRegulator:
         fields = decode_answer(op.answer, answer.data)
         if server_time_ms := _read_time(answer.timestamp):
             fields.setdefault("server_time_ms", server_time_ms)
+        if op.items_key:
+            items = answer.data.get(op.items_key)
+            if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+                return Receipt("retry", 0, f"answer without a list {op.items_key}", {"condition": "offline"})
+            fields["items"] = items
         results = answer.data.get(op.results_key) if op.list_key else []
         by_key = (
             {str(r.get(op.item_key)): r for r in results if isinstance(r, dict)} if isinstance(results, list) else {}

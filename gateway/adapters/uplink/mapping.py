@@ -10,7 +10,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.adapters.uplink.profile import AnswerField, Field, Op
+from gateway.adapters.uplink.pictures import fitted
+from gateway.adapters.uplink.profile import PICTURES, AnswerField, Field, Op
 from gateway.adapters.uplink.records import PLATE_UNREAD
 
 WIRE_ZONE: Final = timezone(timedelta(hours=8))  # all wire times are UTC+8 without zone, second resolution
@@ -39,26 +40,34 @@ def read_wire_time(text: str) -> int:
 class PhotoFolder:
     """Reads the photographs of a record from below the data directory."""
 
-    def __init__(self, data_dir: Path, *, max_bytes: int) -> None:
-        self._root, self._max_bytes = data_dir.resolve(), max_bytes
+    def __init__(self, data_dir: Path, *, max_bytes: int, document_max_bytes: int = 1 << 20) -> None:
+        self._root, self._max_bytes, self._document_max_bytes = data_dir.resolve(), max_bytes, document_max_bytes
 
     def read(self, relative: str) -> bytes | None:
         """The file's bytes; None when the path is empty or nothing (or nothing readable) is there.
 
         Raises ValueError for a path that leaves the data directory or a file over the profile's limit.
         """
+        content = self._content(relative)
+        if content and len(content) > self._max_bytes:
+            raise ValueError(f"{len(content)} bytes, allowed: {self._max_bytes}")
+        return content
+
+    def document(self, relative: str) -> bytes | None:
+        """A paper's photograph as a JPEG that is small enough; None when there is none. Raises ValueError for no picture."""
+        content = self._content(relative)
+        return fitted(content, self._document_max_bytes) if content else None
+
+    def _content(self, relative: str) -> bytes | None:
         if not relative:
             return None
         path = (self._root / relative).resolve()
         if not path.is_relative_to(self._root):
             raise ValueError("path outside the data directory")
         try:
-            content = path.read_bytes()
+            return path.read_bytes() or None
         except OSError:
             return None
-        if len(content) > self._max_bytes:
-            raise ValueError(f"{len(content)} bytes, allowed: {self._max_bytes}")
-        return content or None
 
 
 def encode(op: Op, record: Mapping[str, Any], photos: PhotoFolder) -> dict[str, Any]:
@@ -72,24 +81,35 @@ def encode(op: Op, record: Mapping[str, Any], photos: PhotoFolder) -> dict[str, 
     values = dict(record)
     encoded: dict[str, Any] = {}
     for field in op.fields:
-        if field.kind == "photo":
+        if field.kind in PICTURES:
             try:
-                content = photos.read(values.get(field.source) or "")
+                pictures = _pictures(field, values.get(field.source), photos)
             except ValueError as error:
                 raise RecordRefused(field.wire, field.source, str(error)) from error
-            if content is None:
-                values["photo_missing"] = True
+            if not pictures:
+                values["photo_missing"] = values.get("photo_missing") or field.kind == "photo" or None
+            elif field.kind == "documents":
+                encoded[field.wire] = pictures
             else:
-                encoded[field.wire] = base64.b64encode(content).decode("ascii")
+                encoded[field.wire] = pictures[0]
     return _encode_fields(op.fields, values, encoded)
+
+
+def _pictures(field: Field, value: Any, photos: PhotoFolder) -> list[str]:
+    paths = value if field.kind == "documents" else [value]
+    read = photos.read if field.kind == "photo" else photos.document
+    found = [read(path or "") for path in paths or ()]
+    return [base64.b64encode(content).decode("ascii") for content in found if content]
 
 
 def _encode_fields(fields: tuple[Field, ...], values: Mapping[str, Any], ready: Mapping[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for field in fields:
-        if field.kind == "photo":
+        if field.kind in PICTURES:
             if field.wire in ready:
                 result[field.wire] = ready[field.wire]
+            elif _is_required(field, values):
+                raise RecordRefused(field.wire, field.source, "required but missing", is_missing=True)
             continue
         value = values.get(field.source)
         if value is None or value == "":

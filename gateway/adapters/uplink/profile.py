@@ -17,8 +17,9 @@ from typing import Any, Final
 from gateway.adapters.uplink.token import TokenRules
 
 KINDS: Final = (
-    "text", "integer", "decimal", "time", "date", "code", "flag", "flag_number", "photo", "list",
+    "text", "integer", "decimal", "time", "date", "code", "flag", "flag_number", "photo", "document", "documents", "list",
 )  # fmt: skip
+PICTURES: Final = ("photo", "document", "documents")
 ACTIONS: Final = (
     "park", "retry", "retry_slow", "renew_token", "credential", "sign_again", "clock", "parent", "wait",
 )  # fmt: skip
@@ -57,7 +58,10 @@ class AnswerField:
 
 @dataclass(frozen=True)
 class Op:
-    """One operation. list_key "" = the business data is one object, otherwise a list under that key."""
+    """One operation. list_key "" = the business data is one object, otherwise a list under that key.
+
+    items_key: where the answer to a question has its list; "" = it has none.
+    """
 
     name: str
     path: str
@@ -67,11 +71,19 @@ class Op:
     results_key: str
     item_key: str
     checks: tuple[str, ...]
+    items_key: str = ""
+
+    @property
+    def has_pictures(self) -> bool:
+        return any(field.kind in PICTURES for field in self.fields)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """When the relay does what; seconds. backfill_duty: share of the time back-fill may keep the line busy, 0-1."""
+    """When the relay does what; seconds. backfill_duty: share of the time back-fill may keep the line busy, 0-1.
+
+    pull_s: lists are asked for at least so often, pull_rows at a time. stale_s: a list not taken for so long is told.
+    """
 
     heartbeat_s: float = 60
     retry_waits_s: tuple[float, ...] = (5, 15, 60, 300, 600)
@@ -80,6 +92,9 @@ class Schedule:
     backfill_after_s: float = 60
     backfill_rows_per_s: float = 30
     backfill_duty: float = 0.5
+    pull_s: float = 600
+    pull_rows: int = 200
+    stale_s: float = 1800
 
 
 @dataclass(frozen=True)
@@ -109,6 +124,7 @@ class Profile:
     invalid_code: int
     actions: Mapping[int, str]
     photo_max_bytes: int
+    document_max_bytes: int
     schedule: Schedule
     ops: Mapping[str, Op]
 
@@ -242,6 +258,7 @@ def load_profile(path: Path) -> Profile:
         invalid_code=envelope.whole("invalid_code", 0, 99999),
         actions=_actions(envelope.table("actions")),
         photo_max_bytes=photos.whole("max_bytes", 1024, 16 << 20),
+        document_max_bytes=photos.whole("document_max_bytes", 1024, 16 << 20),
         schedule=_schedule(root.table("schedule")),
         ops={name: ops[name] for name in able},
     )
@@ -278,6 +295,9 @@ def _schedule(table: _Table) -> Schedule:
         backfill_after_s=table.number("backfill_after_s", 1, 86400),
         backfill_rows_per_s=table.number("backfill_rows_per_s", 0.01, 10000),
         backfill_duty=table.number("backfill_duty", 0.01, 1),
+        pull_s=table.number("pull_s", 1, 86400, 600),
+        pull_rows=table.whole("pull_rows", 1, 10000, 200),
+        stale_s=table.number("stale_s", 1, 7 * 86400, 1800),
     )
     table.done()
     return schedule
@@ -321,6 +341,7 @@ def _ops(
             results_key=entry.text("results_key", "" if not list_key else None),
             item_key=entry.text("item_key", "" if not list_key else None),
             checks=entry.texts("checks", (), one_of=CHECKS),
+            items_key=entry.text("items_key", ""),
         )
         entry.done()
     return result
