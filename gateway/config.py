@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Code = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,8}$")]
 
 
@@ -65,6 +66,38 @@ class Reading(_Section):
     min_agreeing: int = Field(3, ge=2, le=20, description="frames that must agree on a plate")
 
 
+class Labelling(_Section):
+    keep: bool = Field(
+        False, description="keep pictures of doubtful and corrected passes for labelling 留存疑难图片; off unless consented"
+    )
+    consent_by: str = Field("", max_length=40, description="who consented for the site 同意人; required to keep")
+    consent_on: str = Field(
+        "", pattern=r"^(\d{4}-\d{2}-\d{2})?$", description="day of the consent, yyyy-mm-dd 同意日期; required to keep"
+    )
+    licence: str = Field(
+        "none stated",
+        min_length=1,
+        max_length=80,
+        pattern=r"^[^,\r\n\"]+$",
+        description="the site's statement for these pictures; as it stands they may score models, not train shipped ones",
+    )
+    doubt_below: float = Field(
+        0.99, ge=0.5, le=1.0, description="a vote with less confidence is doubtful [assumed]; below 0.95 it is unread"
+    )
+    sure_one_in: int = Field(
+        0, ge=0, le=10_000, description="of sure passes every n-th is kept too, for an unbiased gauge; 0 none"
+    )
+    most_per_day: int = Field(200, ge=1, le=5000, description="passes kept a day; corrected ones always are")
+
+    @model_validator(mode="after")
+    def _consented(self) -> Labelling:
+        if self.keep and not (self.consent_by.strip() and self.consent_on):
+            raise ValueError(
+                "keep: 须写明同意人和日期 needs consent_by and consent_on: who consented for the site, and when"
+            )
+        return self
+
+
 class Lookup(_Section):
     base_url: str | None = Field(
         None,
@@ -87,6 +120,13 @@ class Lane(_Section):
     direction: Literal["in", "out"] = Field(description="in or out 进出类型")
     head_camera: str = Field(description="code of the camera that sees the vehicle's head")
     body_camera: str = Field(description="code of the camera that sees the whole vehicle")
+    rear_camera: str | None = Field(
+        None, description="code of a camera that sees the vehicle's rear plate as it drives off; default: none"
+    )
+    plate_zone: tuple[Share, Share, Share, Share] | None = Field(
+        None, description="left, top, right, bottom of this lane's plates as shares of the head camera's picture; "
+        "default: all of it"
+    )  # fmt: skip
 
 
 class Settings(_Section):
@@ -96,6 +136,7 @@ class Settings(_Section):
     sntp: Sntp = Field(default_factory=lambda: Sntp.model_validate({}))
     uplink: Uplink
     reading: Reading = Field(default_factory=lambda: Reading.model_validate({}))
+    labelling: Labelling = Field(default_factory=lambda: Labelling.model_validate({}))
     lookup: Lookup = Field(default_factory=lambda: Lookup.model_validate({}))
     cameras: tuple[Camera, ...] = Field(min_length=1)
     lanes: tuple[Lane, ...] = Field(min_length=1)
@@ -112,7 +153,13 @@ class Settings(_Section):
                 raise ValueError(
                     f"lanes.id {lane.id!r} must be g{lane.entrance_code}-b{lane.barrier_code} (entrance and barrier code)"
                 )
-            for camera in (lane.head_camera, lane.body_camera):
+            if lane.plate_zone and not (
+                lane.plate_zone[0] < lane.plate_zone[2] and lane.plate_zone[1] < lane.plate_zone[3]
+            ):
+                raise ValueError(
+                    f"lane {lane.id}: plate_zone {list(lane.plate_zone)}; left < right and top < bottom is required"
+                )
+            for camera in (lane.head_camera, lane.body_camera, lane.rear_camera or lane.head_camera):
                 if camera not in cameras:
                     raise ValueError(
                         f"lane {lane.id}: camera {camera!r} is not in [[cameras]]; allowed are {', '.join(cameras)}"
@@ -162,7 +209,7 @@ def _sentence(path: Path, error: ErrorDetails) -> str:
                 section = next(
                     (
                         c
-                        for c in (Site, Broker, Web, Sntp, Uplink, Reading, Lookup, Camera, Lane)
+                        for c in (Site, Broker, Web, Sntp, Uplink, Reading, Labelling, Lookup, Camera, Lane)
                         if c.__name__ in str(annotation)
                     ),
                     section,
@@ -178,7 +225,7 @@ def reference() -> list[tuple[str, str, str, str]]:
     for name, field in Settings.model_fields.items():
         section = next(
             c
-            for c in (Site, Broker, Web, Sntp, Uplink, Reading, Lookup, Camera, Lane)
+            for c in (Site, Broker, Web, Sntp, Uplink, Reading, Labelling, Lookup, Camera, Lane)
             if c.__name__ in str(field.annotation)
         )
         prefix = f"[[{name}]]" if "tuple" in str(field.annotation) else f"[{name}]"

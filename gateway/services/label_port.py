@@ -18,6 +18,10 @@ class CutOuts(Protocol):
         """image: uint8 (h, w, 3), BGR. corners: px, TL TR BR BL, or ()."""
         ...
 
+    def upright(self, image: np.ndarray, corners: Points) -> bytes:
+        """The plate alone, upright, as JPEG. corners: px, TL TR BR BL."""
+        ...
+
     def decoded(self, jpeg: bytes) -> np.ndarray | None:
         """uint8 (h, w, 3), BGR; None when these bytes are no picture."""
         ...

@@ -15,7 +15,7 @@ from typing import Any
 
 from tools.bench.plates.labelled import load_set, picture_hash
 
-from .pictures import Labelled, data_hash, load_labels, pictures_folder
+from .pictures import Labelled, data_hash, load_labels, pictures_folders
 
 MODELS = Path(__file__).resolve().parents[1]
 FORMAT = 1
@@ -31,9 +31,8 @@ def manifest(model: str, licence: str, tflite: Path, folder: Path | None = None)
     """The manifest's document.
 
     model: reader or detector. licence: the filter that the training was run with (LICENCE_FILTERS of pictures.py).
-    tflite: the exported model. folder: the real pictures; None as in `pictures_folder`.
+    tflite: the exported model. folder: the real pictures; None as in `load_labels`.
     """
-    folder = folder or pictures_folder()
     labels = trained_on(model, load_labels(licence, folder))
     hashes = {label.file: picture_hash(label.file) for label in labels}
     rows = sorted(f"{hashes[label.file]} {label.text} {label.type}" for label in labels)
@@ -47,7 +46,7 @@ def manifest(model: str, licence: str, tflite: Path, folder: Path | None = None)
         "types": dict(sorted(Counter(label.type for label in labels).items())),
         "data": data_hash(labels),
         "train_rows": hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16],
-        "chosen_on": load_set(folder, "val").hash(),
+        "chosen_on": " ".join(load_set(place, "val").hash() for place in ([folder] if folder else pictures_folders())),
         "pictures": sorted(set(hashes.values())),
     }
 

@@ -1,6 +1,7 @@
 """The labelled real pictures: where they are, which may be used, and a hash of what was used.
 
-The folder is $LVZHA_PLATE_PICTURES or ../shared/plates beside the checkout; its `labels.csv` has one row per plate.
+The folders are those of $LVZHA_PLATE_PICTURES (several: with a colon between, as in PATH), else shared/plates beside
+the checkout; the `labels.csv` of each has one row per plate.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,19 +45,29 @@ class Labelled:
         return picture
 
 
+def pictures_folders() -> list[Path]:
+    """The folders of real pictures, in the order named; they need not exist."""
+    named = [part for part in os.environ.get("LVZHA_PLATE_PICTURES", "").split(os.pathsep) if part]
+    return [Path(part) for part in named] or [Path(__file__).resolve().parents[2].parent / "shared/plates"]
+
+
 def pictures_folder() -> Path:
-    """The folder of real pictures; it need not exist."""
-    named = os.environ.get("LVZHA_PLATE_PICTURES")
-    return Path(named) if named else Path(__file__).resolve().parents[2].parent / "shared/plates"
+    """The first of them."""
+    return pictures_folders()[0]
 
 
 def load_labels(licence_filter: str, folder: Path | None = None) -> list[Labelled]:
     """Every labelled plate that the filter (a key of LICENCE_FILTERS) lets through, in file order.
 
+    folder: None takes all of `pictures_folders`, one after the other.
+
     Raises FileNotFoundError without pictures, KeyError for an unknown filter.
     """
-    folder = folder or pictures_folder()
     allowed = LICENCE_FILTERS[licence_filter]
+    return [label for place in ([folder] if folder else pictures_folders()) for label in _labels_of(place, allowed)]
+
+
+def _labels_of(folder: Path, allowed: Callable[[str], bool]) -> list[Labelled]:
     found = []
     with open(folder / "labels.csv", encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):

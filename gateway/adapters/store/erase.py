@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 
+from gateway.adapters.store import labels
 from gateway.adapters.store.connection import LedgerFile
+from gateway.domain.plates import normal_form
 from gateway.services.ports import NewEntry
 
 
@@ -17,9 +21,23 @@ class SqlitePersonalData:
         """One transaction: the values go, an `erased` entry names their digests. Raises ValueError without by or why."""
         if not by.strip() or not why.strip() or not all(v.strip() for v in values):
             raise ValueError("必须填写姓名和原因 a name and a reason are required")
-        return await self._file.awrite(lambda conn: self._erase(conn, list(values), by, why, now_ms))
+        samples = await asyncio.to_thread(self._erase_pictures, list(values))
+        return samples + await self._file.awrite(lambda conn: self._erase(conn, list(values), by, why, now_ms, samples))
 
-    def _erase(self, conn: sqlite3.Connection, values: list[str], by: str, why: str, now_ms: int) -> int:
+    def _erase_pictures(self, values: list[str]) -> int:
+        """Pictures kept for labelling go first: of passes with these values, and of plates that are one of them."""
+        if not (self._file.data_dir / labels.FOLDER).is_dir():
+            return 0
+        marks = ",".join("?" * len(values))
+        passes = self._file.read(
+            lambda c: [r[0] for r in c.execute(f"select distinct pass_id from personal where value in ({marks})", values)]
+        )
+        with closing(labels.SqliteLabels(self._file.data_dir)) as store:
+            return store.erase(passes, [normal_form(value) for value in values])
+
+    def _erase(
+        self, conn: sqlite3.Connection, values: list[str], by: str, why: str, now_ms: int, samples: int
+    ) -> int:
         marks = ",".join("?" * len(values))
         digests = [
             row[0]
@@ -27,7 +45,7 @@ class SqlitePersonalData:
         ]
         conn.execute(f"delete from personal where value in ({marks})", values)
         places = len(digests)
-        if places:
-            body = {"by": by, "why": why, "digests": digests, "places": places}
+        if places or samples:
+            body = {"by": by, "why": why, "digests": digests, "places": places} | ({"samples": samples} if samples else {})
             self._file.chain.append(conn, [NewEntry("erased", "", "", now_ms, body)], {}, {})
         return places

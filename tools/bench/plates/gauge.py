@@ -250,7 +250,7 @@ def _model(folder: Path, name: str, set_hash: str) -> dict[str, Any]:
         state = "of another model: whether it was trained on this set cannot be told"
     else:
         state = "present"
-    chosen = manifest is not None and manifest.chosen_on == set_hash
+    chosen = manifest is not None and set_hash in manifest.chosen_on.split()
     return {"sha256": sha256, "bytes": len(data), "manifest": state, "chosen_on_this_set": chosen}
 
 
