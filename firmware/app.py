@@ -19,7 +19,7 @@ from lane.journal import Journal
 from lane.link import Link
 from lane.log import Log
 from lane.parts import Parts
-from lane.safety import OUTPUTS
+from lane.safety import CLOSE, OUTPUTS
 from lane.ticks import diff
 from lane.update import Update
 
@@ -64,6 +64,7 @@ class Loop:
         self._last, self._last_us = now, now_us
         parts.board.read(safety.inputs.level)
         safety.step(now)
+        parts.board.is_guarded = safety.out[CLOSE] and safety.barrier.minds_presence()
         parts.drive.step(now, safety.is_at_rest())
         self._write()
         self._mind_memory(not safety.is_at_rest())

@@ -93,6 +93,8 @@ OUTPUTS = {
 }
 FREE = ("X16", "Y12", "Y13", "Y14", "Y15", "Y16")
 
+READER = {"label": "HT3", "uart": 1, "rx": 14, "tx": 15}  # 3.3 V; a lane with a reader has its radar on an X terminal, or none
+
 ADC = {"supply": "A1", "temperature": None}  # A1: 24 V through a 5:1 divider, 0 to 5 V on the terminal
 RTC = None
 LAN = {
@@ -105,6 +107,7 @@ LAN = {
     "address": 0,
 }
 
+IRQ = {}  # this port has soft interrupts only: between two instructions of Python, never inside a call in C
 DRIVES = ("direct", "contact")
 WAIT_MS = 10  # FreeRTOS tick of 100 Hz: a shorter wait may last this long [assumed; measure on a bench]
 WATCHDOG_MAX_MS = 60000
@@ -115,7 +118,7 @@ CODE = (
 )
 RESERVE_BYTES = 16 * 1024
 FLASH = {
-    "file_system_bytes": 2048 * 1024,
+    "file_system_bytes": 1024 * 1024,
     "block_bytes": 4096,
     "erase_cycles": 100000,
     "journal": "journal",

@@ -1,11 +1,12 @@
 """The simulated board: binds `machine` to the names that the lane uses. The one place of this board that imports it.
 
-main.py loads `boards.<config board>` and calls `Board()`. A board gives: NAME, roles(), outputs(), read(levels), write(role, level),
+main.py loads `boards.<config board>` and calls `Board()`. A board gives: NAME, roles(), outputs(), read(levels), write(role, level), is_guarded,
 sign_write(bytes), arm_watchdog(ms), feed(), reset_cause(), reset(), address(), set_time(utc_ms), RESERVE_BYTES.
 """
 
 import machine
 from boards.sim_pins import INPUTS, OUTPUTS, SIGN_UART
+from lane.contract import PRESENCE
 
 _CAUSES = {
     machine.PWRON_RESET: "power_on",
@@ -27,12 +28,15 @@ class Board:
     RESERVE_BYTES = 65536  # no motion is begun with less free heap
     DRIVES = ("direct", "contact")
 
-    def __init__(self, roles, _outputs=(), _settings=None):
+    def __init__(self, roles, _outputs=(), settings=None):
         """roles: input role names in the order of the level array. Outputs go to their safe level here."""
         self.lost = bytearray(len(roles))
+        self.is_guarded = False  # see drivers/board.py
+        absent = settings["absent"] if settings else ()
         self._outputs = safe_outputs()
         self._inputs = [machine.Pin(INPUTS[role], machine.Pin.IN) if role in INPUTS else None for role in roles]
         self._latched = bytearray(len(roles))
+        self._guards = bytearray([role in PRESENCE and role not in absent for role in roles])
         for i, pin in enumerate(self._inputs):
             if pin is not None:
                 pin.irq(self._latch(i), machine.Pin.IRQ_RISING)
@@ -44,6 +48,8 @@ class Board:
 
         def stamp(_pin):
             latched[i] = 1
+            if self.is_guarded and self._guards[i]:
+                self._outputs["close"].value(0)
 
         return stamp
 
@@ -73,6 +79,12 @@ class Board:
 
     def write(self, role, level):
         self._outputs[role].value(level)
+        if level and self.is_guarded and role == "close":
+            n = 0
+            while n < len(self._guards):
+                if self._guards[n] and self._latched[n]:
+                    self._outputs[role].value(0)  # it came after this step's look
+                n += 1
 
     def journal_place(self):
         return None, 256

@@ -86,6 +86,7 @@ OUTPUTS = {
 }
 FREE = ("M-DI8", "M-DO6", "M-DO7", "M-DO8")
 STOP = {"output": "GP2", "sensor": "GP8", "machine": 0, "hz": 1000000, "budget_ms": 100}  # the PIO interlock
+READER = None  # no line left for one
 
 ADC = {"supply": "GP28", "temperature": "rp2"}  # GP28: 24 V through a 10:1 divider on the carrier
 RTC = None
@@ -95,6 +96,7 @@ LAN = {
     "phy": "WIZNET5K",
 }  # the firmware's own pins, INTN among them: passing SPI without INTN polls every 64 ms
 
+IRQ = {"hard": True}  # at once, whatever Python does; not while flash is written
 DRIVES = ("direct", "contact")
 WAIT_MS = 1  # no operating system under it
 WATCHDOG_MAX_MS = 8388
@@ -102,7 +104,7 @@ HEAP_BYTES = 190 * 1024  # TLS is inside it
 CODE = "rom"  # the application's code does not fit beside TLS: it must run from ROMFS (a build with one) or be frozen
 RESERVE_BYTES = 16 * 1024
 FLASH = {
-    "file_system_bytes": 1408 * 1024,
+    "file_system_bytes": 1152 * 1024,
     "block_bytes": 4096,
     "erase_cycles": 100000,
     "journal": None,

@@ -80,6 +80,7 @@ OUTPUTS = {
     "loop_test": "M-DO3",
 }
 FREE = ("M-DO4", "M-DO5", "M-DO6", "M-DO7", "M-DO8")  # curtain and alarm_sense have no input left
+READER = None  # no line left for one
 
 ADC = {"supply": None, "temperature": "esp32"}  # no analog terminal; the chip's own sensor
 RTC = {"chip": "PCF85063A", "address": 0x51}  # battery
@@ -97,6 +98,7 @@ LAN = {
     "address": 0,
 }
 
+IRQ = {}  # this port has soft interrupts only: between two instructions of Python, never inside a call in C
 DRIVES = ("direct", "contact")
 WAIT_MS = 10  # FreeRTOS tick of 100 Hz: a shorter wait may last this long [assumed; measure on a bench]
 WATCHDOG_MAX_MS = 60000
@@ -104,7 +106,7 @@ HEAP_BYTES = 8 * 1024 * 1024  # octal PSRAM; TLS is outside it
 CODE = "files"
 RESERVE_BYTES = 128 * 1024
 FLASH = {
-    "file_system_bytes": 14 * 1024 * 1024,
+    "file_system_bytes": 12160 * 1024,
     "block_bytes": 4096,
     "erase_cycles": 100000,
     "journal": "journal",

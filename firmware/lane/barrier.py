@@ -180,6 +180,10 @@ class Barrier:
         """A new vehicle is on its way: the close waits for that crossing."""
         self._drop_close("superseded")
 
+    def minds_presence(self):
+        """True where an output that is off ends a closing motion, and presence is to end it."""
+        return not (self._is_contact or self._hold_to_run)
+
     def is_commanded(self):
         """True while a motion is commanded or waits for the dead time."""
         return self.motion != 0 or self._want != 0

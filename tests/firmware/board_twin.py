@@ -18,7 +18,7 @@ from boards.drivers.fit import Misfit
 import boards.{board} as table
 table.safe_outputs()
 print("outputs off")
-settings = {{"absent": {absent}, "absent_outputs": [], "io": {{}}, "address": "", "netmask": "255.255.255.0"}}
+settings = {{"absent": {absent}, "absent_outputs": [], "io": {{}}, "reader_baud": 0, "address": "", "netmask": "255.255.255.0"}}
 levels = bytearray(len(ROLES))
 def level(role):
     return levels[ROLES.index(role)]

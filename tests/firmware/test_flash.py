@@ -371,3 +371,21 @@ def test_an_interpreter_without_romfs_is_refused_where_the_code_must_lie_in_rom(
     with pytest.raises(ImageError, match="ROMFS"):
         session._check_rom(WithoutRom([]), "kc868_a16", image.build("kc868_a16"))
     session._check_rom(WithoutRom([]), "ws_s3_eth_8di_8ro", image.build("ws_s3_eth_8di_8ro"))
+
+
+def test_a_missing_journal_partition_is_told_and_does_not_refuse():
+    class WithSectors(Quiet):
+        found = 0
+
+        def sectors(self, label: str) -> int:
+            assert label == "journal"
+            return self.found
+
+    told: list[str] = []
+    session._tell_journal(WithSectors([]), "kc868_a16", told.append)
+    assert len(told) == 1 and "160" in told[0] and "hardware/interpreter.md" in told[0]
+    whole = WithSectors([])
+    whole.found = 160
+    for board in ("kc868_a16", "w5500_evb_pico", "sim"):
+        session._tell_journal(whole, board, told.append)
+    assert len(told) == 1

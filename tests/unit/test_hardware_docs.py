@@ -14,7 +14,8 @@ from firmware.lane.config import KEYS
 from firmware.lane.contract import FAULTS, OUTPUTS, PRESENCE
 from firmware.lane.contract import ROLES as INPUT_ROLES
 from gateway.domain import commissioning
-from tools.hardware import data, plan, power, tables
+from tools.flash import image
+from tools.hardware import data, interpreters, plan, power, tables
 from tools.hardware.__main__ import HARDWARE, drawings, files
 from tools.hardware.sheet import PRIMARY, Sheet
 from tools.simulator import site_files
@@ -160,3 +161,33 @@ def test_the_bill_of_materials_is_the_same_as_csv_and_table_and_counts_by_board(
     assert by_id["io_module"]["kc868_a16"] == "0" and by_id["io_module"]["ws_s3_eth_8di_8ro"] == "1"
     needs_module = [name for name in data.BOARDS if data.board(name).RS485["module"]]
     assert [name for name in data.BOARDS if by_id["io_module"][name] == "1"] == needs_module
+
+
+@pytest.mark.parametrize("name", interpreters.ROWS)
+def test_a_partition_table_fills_the_flash_and_holds_what_the_board_s_file_says(name):
+    rows = {label: (at, size) for label, _kind, _sub, at, size in interpreters.ROWS[name]}
+    end = 0x9000
+    for at, size in rows.values():
+        assert at == end and at % 4096 == size % 4096 == 0, name
+        end = at + size
+    assert end == interpreters.TOLD[name]["flash"]
+    assert rows["factory"][0] % 0x10000 == 0, "an application starts at 64 KiB"
+    flash = data.board(name).FLASH
+    assert rows["journal"][1] == flash["journal_sectors"] * 4096 and flash["journal"] == "journal"
+    assert rows["vfs"][1] == flash["file_system_bytes"]
+    assert ("romfs" in rows) == (data.board(name).CODE == "rom")
+
+
+def test_the_rp2040_divides_what_micropython_leaves_for_files():
+    sizes = [int(line.split("(")[1].split(" *")[0]) for line in interpreters.TOLD["w5500_evb_pico"]["defines"]]
+    assert sum(sizes) == 1408 and sizes[1] * 1024 == data.board("w5500_evb_pico").FLASH["file_system_bytes"]
+
+
+@pytest.mark.parametrize(("name", "rom_bytes"), [("kc868_a16", 0x40000), ("w5500_evb_pico", 256 * 1024)])
+def test_two_images_and_two_offline_lists_fit_the_files_and_one_image_the_rom(name, rom_bytes):
+    content = image.build(name)
+    size = sum(len(data) for _, data in content.files)
+    assert size < 0.8 * rom_bytes, "room to grow"
+    lists = 2 * 20_000 * 8
+    journal = 0 if data.board(name).FLASH["journal"] else data.board(name).FLASH["journal_sectors"] * 4096
+    assert 2 * size + lists + journal < 0.85 * data.board(name).FLASH["file_system_bytes"]

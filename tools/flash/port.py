@@ -56,6 +56,16 @@ if hasattr(vfs, "rom_ioctl") and vfs.rom_ioctl(1) > 0:
     n = s.ioctl(4, 0) * s.ioctl(5, 0) if hasattr(s, "ioctl") else len(s)
 print(n)
 """
+_JOURNAL_SECTORS = """
+n = 0
+try:
+    from esp32 import Partition
+    for p in Partition.find(Partition.TYPE_DATA, label={label!r}):
+        n = p.ioctl(4, 0)
+except ImportError:
+    pass
+print(n)
+"""
 _COPY_TO_ROM = """
 import machine, rom, vfs, hashlib
 if rom.needs_copy({slot!r}):
@@ -187,6 +197,10 @@ class Port:
     def rom_bytes(self) -> int:
         """Size of the ROMFS partition; 0 where this MicroPython has none."""
         return int(self.run(_ROM_BYTES))
+
+    def sectors(self, label: str) -> int:
+        """Sectors of 4 KiB of a data partition; 0 where this MicroPython has none of that label."""
+        return int(self.run("import machine\n" + _JOURNAL_SECTORS.format(label=label)))
 
     def copy_to_rom(self, slot: str, size: int) -> str:
         """The slot's image is in the ROMFS partition and mounted; SHA-256, hex, of its first `size` bytes there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -50,6 +51,7 @@ def flash(wishes: Wishes, question: answers.Ask, tell: Tell) -> provision.Record
         lane = _choose_lane(wishes.lane, settings, question)
         content, update_key = _image(wishes, board, data_dir)
         _check_rom(line, board, content)
+        _tell_journal(line, board, tell)
         document = _settings(wishes, settings, lane, board, question, tell)
         document = provision.with_commissioning(data_dir, document, found.board_id)
         try:
@@ -146,7 +148,20 @@ def _check_rom(line: Port, board: str, content: Image) -> None:
         raise ImageError(
             f"拒绝：{board} 的程序须放在 ROMFS 分区（需要 {len(rom)} 字节，现有 {found}）；写入带 ROMFS 的 MicroPython（--interpreter）\n"
             f"Refused: the code of a {board} must lie in a ROMFS partition of {len(rom)} bytes, this MicroPython has {found}; "
-            "write one that was built with ROMFS (--interpreter); see hardware/"
+            "write one that was built with ROMFS (--interpreter); see hardware/interpreter.md"
+        )
+
+
+def _tell_journal(line: Port, board: str, tell: Tell) -> None:
+    """Where the board's file wants the journal in a partition of its own and this interpreter has none, or a smaller one: say so."""
+    if board not in interpreter.CHIP_OF:
+        return  # the simulated board
+    flash = importlib.import_module(f"firmware.boards.{board}").FLASH
+    if flash["journal"] and (found := line.sectors(flash["journal"])) < flash["journal_sectors"]:
+        where = f"{found} 个扇区 sectors" if found else "文件夹 a folder"
+        tell(
+            f"注意：日志分区 journal 应有 {flash['journal_sectors']} 个扇区，现在用{where}；分区表见 hardware/interpreter.md\n"
+            f"Note: a journal partition of {flash['journal_sectors']} sectors is missing; events will lie in {where}; see hardware/interpreter.md"
         )
 
 

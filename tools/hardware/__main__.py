@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tools.hardware import data, drives, ladders, plan, sensors, supply, tables
+from tools.hardware import data, drives, interpreters, ladders, plan, sensors, supply, tables
 from tools.hardware.sheet import Sheet
 
 HARDWARE = Path(__file__).parents[2] / "hardware"
@@ -29,6 +29,8 @@ def files() -> dict[str, str]:
     """Every generated file of hardware/, path and text."""
     made = {f"drawings/{name}.svg": sheet.svg() for name, sheet in drawings().items()}
     made |= {f"boards/{name}.md": tables.board(name) for name in data.BOARDS}
+    made |= {f"interpreter/{name}.csv": interpreters.csv(name) for name in interpreters.ROWS}
+    made |= {"interpreter/w5500_evb_pico.h": interpreters.header(), "interpreter.md": interpreters.page()}
     return made | {
         "bill-of-materials.md": tables.bill(), "bill-of-materials.csv": tables.bill_csv(), "cables.md": tables.cables(),
         "power.md": tables.supply(), "placement.md": tables.placement(), "failures.md": tables.failures(),

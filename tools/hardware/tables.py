@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.boards.drivers import fit
-from firmware.lane.contract import FAULTS, OUTPUTS
+from firmware.lane.contract import FAULTS, OUTPUTS, PRESENCE
 from firmware.lane.contract import ROLES as INPUT_ROLES
 from gateway.domain import commissioning
 from gateway.domain.lane_words import FAULTS as FAULT_WORDS
@@ -92,6 +92,16 @@ def board(name: str) -> str:
         limits.append(
             f"触边 {table.STOP['sensor']} 经 PIO 状态机直接切断降输出 {table.STOP['output']}，不经 Python。 The edge on {table.STOP['sensor']} cuts the closing output {table.STOP['output']} through PIO, without Python."
         )
+    cut = [role for role, label, _nc in data.inputs(table) if role in PRESENCE and data.way(table, label) == "gpio"]
+    limits.append(
+        f"驱动方式 `direct`：{'、'.join(f'`{r}`' for r in cut)} 在引脚中断里切断降输出，不等主循环（{'硬中断' if table.IRQ.get('hard') else '软中断，等 C 调用结束'}）；`contact` 由主循环按停或开。 "
+        f"Drive `direct`: {', '.join(f'`{r}`' for r in cut)} cut the closing output in the pin's interrupt, without the loop ({'hard interrupt' if table.IRQ.get('hard') else 'soft interrupt, behind a call in C'}); with `contact` the loop presses stop or open."
+    )
+    if table.READER:
+        limits.append(
+            f"串口读卡器或车牌识别头接 **{table.READER['label']}**（3.3 V TTL，`reader_baud`）；这时 `{_role_at(table, table.READER['label'])}` 用 `io` 移到别的端子。 "
+            f"A serial tag or plate reader goes on **{table.READER['label']}** (3.3 V TTL, `reader_baud`); then `{_role_at(table, table.READER['label'])}` is moved to another terminal by `io`."
+        )
     pictures = "\n".join(
         f"![{alt}](../drawings/{part}-{name}.svg)\n" for part, alt in (("inputs", "输入 inputs"), ("outputs", "输出 outputs"), ("rs485", "RS485"), ("cabinet", "控制箱 cabinet"))
     )  # fmt: skip
@@ -104,6 +114,10 @@ def board(name: str) -> str:
         + f"\n{facts['limit'][0]}。{facts['limit'][1]}.\n\n## 其余端子 Other terminals\n\n" + _table(["什么 what", "在哪里 where", "线 wire"], others)
         + "\n## 限度 Limits\n\n" + "\n".join(f"* {line}" for line in limits) + "\n\n## 接线图 Diagrams\n\n" + pictures
     )  # fmt: skip
+
+
+def _role_at(table: Any, label: str) -> str:
+    return next(role for role, at, _nc in data.inputs(table) if at == label)
 
 
 def bill_rows() -> list[dict[str, Any]]:

@@ -2,13 +2,16 @@
 
 `read` and `write` belong to the safety loop: no exception, no allocation unless something fails. `lost` is 1 for an input whose path
 does not answer: the safety core believes it unhealthy and does not close; its level stays what it was, a held hold-to-run falls.
+While `is_guarded`, a presence input on a pin cuts the closing output in its interrupt (hard where the port has such), without the loop;
+it stays off until the loop has ordered it off.
 """
 
 import os
 import time
 
 import machine
-from machine import Pin
+from lane.contract import PRESENCE
+from machine import UART, Pin
 
 from . import fit, probe
 from .analog import Analog
@@ -25,7 +28,7 @@ SOFT_MARK = "soft-reset"  # written before an ordered reset: no port tells it fr
 
 class LaneBoard:
     def __init__(self, table, inputs, outputs, settings, make_network):
-        """inputs, outputs: role names in the order of the level arrays. settings: absent, absent_outputs, io, address, netmask.
+        """inputs, outputs: role names in the order of the level arrays. settings: absent, absent_outputs, io, reader_baud, address, netmask.
         make_network: of the Ethernet driver. Raises fit.Misfit: another board, or roles that do not fit."""
         self.NAME = table.NAME
         self.DRIVES = table.DRIVES
@@ -49,9 +52,11 @@ class LaneBoard:
         self._line = Line(table.RS485)
         self._stop = None
         self.lost = bytearray(len(inputs))
+        self.is_guarded = False  # set by the safety loop: it closes, and presence shall end that
         self._wire_inputs(inputs)
         self._wire_outputs()
         self._wire_stop()
+        self._reader = self._wire_reader(settings["reader_baud"])
         self._analog = Analog(table)
         self._clock = WallClock(self._bus, table.RTC["address"] if table.RTC else None)
         self._clock.start()
@@ -73,6 +78,7 @@ class LaneBoard:
         self._chips = []
         self._chip_places = []
         self._line_places = []
+        self._guards = bytearray(len(inputs))
         self._quick = self._edge = -1
         for i, role in enumerate(inputs):
             if role not in self._at:
@@ -93,7 +99,9 @@ class LaneBoard:
                     self._line.quick = 1 << bit
             else:
                 pin = Pin(place, Pin.IN, Pin.PULL_UP)
-                pin.irq(self._latch(i), Pin.IRQ_RISING if self._active[i] else Pin.IRQ_FALLING)
+                self._guards[i] = role in PRESENCE and way == "gpio"  # what is on "pio" is watched by its state machine
+                edge = Pin.IRQ_RISING if self._active[i] else Pin.IRQ_FALLING
+                pin.irq(self._latch(i), edge, **self._table.IRQ)
                 self._pins.append(pin)
                 self._pin_places.append(i)
                 if role == "edge":
@@ -101,11 +109,28 @@ class LaneBoard:
 
     def _latch(self, i):
         latched = self._latched
+        if not self._guards[i]:
 
-        def stamp(_pin):
+            def stamp(_pin):
+                latched[i] = 1
+
+            return stamp
+
+        def guard(_pin):
             latched[i] = 1
+            if self.is_guarded:
+                self._cut()
 
-        return stamp
+        return guard
+
+    def _cut(self):
+        """The closing output off, from an interrupt. No allocation unless the bus fails."""
+        if self._stop is not None:
+            self._stop.cut()
+        elif self._close_chip is not None:
+            self._close_chip.cut(self._close_mask)
+        elif self._close_pin is not None:
+            self._close_pin.value(self._close_off)
 
     def _wire_outputs(self):
         """Role: pin, expander or nothing (the module); and its mask and the level that drives the load."""
@@ -119,6 +144,9 @@ class LaneBoard:
                 self._out_chips[role] = self._expanders[place]
             elif way != "rs485":
                 self._out_pins[role] = Pin(place, Pin.OUT, value=1 - on)
+        self._close_chip, self._close_pin = self._out_chips.get("close"), self._out_pins.get("close")
+        self._close_mask, on = self._out_bits.get("close", (0, 1))
+        self._close_off = 1 - on
 
     def _wire_stop(self):
         """Give the closing output to the state machine that the pressure edge cuts, where the board has one."""
@@ -137,6 +165,20 @@ class LaneBoard:
         self._stop = Stop(
             stop["machine"], stop["hz"], self._table.TERMINALS[stop["output"]][2], sensor, stop["budget_ms"]
         )
+
+    def _wire_reader(self, baud):
+        """The serial line of a tag or plate reader; None without one."""
+        place = self._table.READER
+        if not baud:
+            return None
+        if place is None:
+            raise fit.Misfit("reader_baud", "0: " + self._table.TITLE + " has no line for a reader")
+        for role in self._at:
+            if self._at[role][0] == place["label"]:
+                raise fit.Misfit(
+                    "io." + role, "another terminal, or the role absent: " + place["label"] + " is the reader's"
+                )
+        return UART(place["uart"], baud, tx=Pin(place["tx"]), rx=Pin(place["rx"]), rxbuf=256)
 
     # ---- what is where ----
 
@@ -220,6 +262,12 @@ class LaneBoard:
             self._stop.write(level)
         else:
             self._out_pins[role].value(on if level else 1 - on)
+        if level and self.is_guarded and role == "close":
+            n = 0
+            while n < len(self._guards):
+                if self._guards[n] and self._latched[n]:
+                    self._cut()  # it came after this step's look
+                n += 1
 
     def is_driven(self):
         """False while outputs could not be driven for longer than UNDRIVEN_MS."""
@@ -239,6 +287,10 @@ class LaneBoard:
 
     def sign_write(self, data):
         self._line.send(data)
+
+    def reader_read(self):
+        """Bytes of the serial reader that have come, or None. Allocates: at rest only."""
+        return None if self._reader is None else self._reader.read()
 
     def arm_watchdog(self, timeout_ms):
         """Cannot be stopped again. Raises ValueError over the longest that this processor can do."""

@@ -12,7 +12,9 @@ A board file (boards/NAME.py) is a table. Tools import it as `firmware.boards.NA
     INPUTS, OUTPUTS            role: "LABEL" or "LABEL nc". "nc": the contact is closed at rest, so that a cut wire reads active
     EXPANDERS                  address: (chip, "in" | "out"), on the bus I2C
     I2C, RS485, ADC, RTC, LAN  what these need, or None
+    READER                     terminal and UART of a serial tag or plate reader, or None
     FREE                       labels that no role needs by default
+    IRQ                        what Pin.irq takes besides handler and edge: {"hard": True} where the port has interrupts that wait for nothing
     CODE                       "files": .mpy files on the file system will do; "rom": only from ROMFS or frozen, else the heap is too small
     FLASH                      file system, block, erase cycles; journal: label of a data partition for it, or None, and how many sectors it has;
                                without that partition (or with a smaller one) the journal is a folder of as many files

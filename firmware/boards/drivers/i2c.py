@@ -104,7 +104,11 @@ class Expander:
         self._bus = bus
         self._is_tca = chip == "TCA9554"
         self._address = address
+        self._off = off
         self._out = bytearray((off,))
+        self._wire = bytearray((off,))  # as it is driven: `_out` without what was cut
+        self._cut_wire = bytearray(1)
+        self._cut = 0
         self._in = bytearray(1)
         self._is_due = False
         self._mute_at = None
@@ -145,6 +149,17 @@ class Expander:
         if wanted != out[0]:
             out[0] = wanted
             self._is_due = True
+        if self._cut & mask and (wanted ^ self._off) & mask == 0:
+            self._cut &= ~mask
+
+    def cut(self, mask):
+        """From an interrupt: the loads of `mask` off at once, and until `set` has said so too. No allocation unless it fails."""
+        self._cut |= mask
+        self._is_due = True
+        if not self._is_mute():
+            wire = self._cut_wire
+            wire[0] = self._out[0] & ~self._cut | self._off & self._cut
+            self._bus.write(self._address, _TCA_OUTPUT if self._is_tca else None, wire)
 
     def flush(self):
         """Drive what is due. No allocation unless it fails; what failed stays due."""
@@ -152,7 +167,11 @@ class Expander:
             return True
         if self._is_mute():
             return False
-        self._note(self._bus.write(self._address, _TCA_OUTPUT if self._is_tca else None, self._out))
+        wire, cut = self._wire, -1
+        while cut != self._cut:  # an interrupt may cut while this is on its way
+            cut = self._cut
+            wire[0] = self._out[0] & ~cut | self._off & cut
+            self._note(self._bus.write(self._address, _TCA_OUTPUT if self._is_tca else None, wire))
         if self.is_ok and self._is_tca:
             self._note(self._bus.write(self._address, _TCA_CONFIG, _ZERO))
         self._is_due = not self.is_ok
@@ -164,7 +183,7 @@ class Expander:
         if self.flush():
             self.is_ok = (
                 self._bus.read(self._address, _TCA_OUTPUT if self._is_tca else None, self._in)
-                and self._in[0] == self._out[0]
+                and self._in[0] == self._wire[0]
             )
             self._is_due = not self.is_ok
         return self.is_ok

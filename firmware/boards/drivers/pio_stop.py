@@ -8,6 +8,7 @@ collection, a flash erase with interrupts off, a TLS handshake. After a cut only
 # ruff: noqa: F821
 # pyright: reportUndefinedVariable=false, reportCallIssue=false
 
+import machine
 import rp2
 from machine import Pin
 
@@ -57,8 +58,15 @@ class Stop:
 
     def grant(self):
         """Called in every step: renews the budget while the output is wanted. No allocation."""
+        state = machine.disable_irq()  # an interrupt that cuts must not be followed by a grant
         if self._is_on and self._machine.tx_fifo() < 3:  # one place stays free for the 0
             self._machine.put(self._budget)
+        machine.enable_irq(state)
+
+    def cut(self):
+        """From an interrupt: the output off within a turn of the program, until `write` says 1 again. No allocation."""
+        self._is_on = False
+        self._machine.put(0)
 
     def was_cut(self):
         """True once after the sensor cut the output."""

@@ -11,6 +11,7 @@ from typing import Any
 ROOT = Path(__file__).parents[3]
 FILE = Path(__file__).with_name("boards.toml")
 ROLES = ("loop_arrival", "loop_under_arm", "loop_exit", "beam", "edge", "radar")  # of the bench's lane
+PRESENCE = ("loop_under_arm", "beam", "edge", "radar")
 EXTRA = ("curtain", "power_fail", "alarm_sense")  # roles that the bench's lane does not have
 I2C_BITS = 20  # address and data byte with their acknowledgements, start and stop
 I2C_REGISTER_BITS = 30
@@ -67,6 +68,9 @@ def resolve(name: str) -> dict[str, Any]:
     model["wait_ms"] = table.WAIT_MS
     model["read_us"] = len(readers) * (given["i2c_call_us"] + I2C_BITS * 1_000_000 // hz)
     model["write_us"] = given["i2c_call_us"] + I2C_REGISTER_BITS * 1_000_000 // hz if is_out_i2c else 0
+    model["irq_us"] = given["irq_us"]
+    model["irq_is_hard"] = bool(table.IRQ.get("hard"))
+    model["irq_roles"] = [role for role in ROLES if role in PRESENCE and path_of(table, role) in ("gpio", "pio")]
     model["output_us"] = given["output_us"] + given["input_us"]
     model["present"] = list(ROLES)
     model["absent"] = list(EXTRA)

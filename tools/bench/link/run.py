@@ -155,7 +155,6 @@ class _Lane(rig.LaneBoard):
             if line.startswith("bench {") and line.endswith("}")
         ]
 
-
     def attempts(self, from_ms: int, to_ms: int) -> list[str]:
         """`ms after from_ms, how long, how it ended` of the attempts to connect in between, the last twelve."""
         lines = [line.split(maxsplit=3) for line in self.console().splitlines() if line.startswith("attempt ")]
@@ -178,7 +177,9 @@ class Tally:
     last_words: str = ""  # of a lane that died
     marks: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=6))
     reports: list[dict[str, Any]] = field(default_factory=list)
-    slow: list[dict[str, Any]] = field(default_factory=list)  # what the lane tried while a reconnect took over RECONNECT_S
+    slow: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # what the lane tried while a reconnect took over RECONNECT_S
 
     @property
     def speed(self) -> float:

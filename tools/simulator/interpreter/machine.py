@@ -133,14 +133,28 @@ class Pin:
     def off(self):
         self.value(0)
 
-    def irq(self, handler=None, trigger=IRQ_RISING):
-        """The handler runs when the line is polled, like the soft interrupts of the ESP32 port."""
+    def irq(self, handler=None, trigger=IRQ_RISING, **more):
+        """The handler runs when the line is polled, like the soft interrupts of the ESP32 port. more: what the port knows, not obeyed."""
+        known = "hard" if _facts is not None and _facts["port"] == "rp2" else "wake"
+        for name in more:
+            if name != known:
+                raise TypeError("extra keyword arguments given")
         self._trigger = trigger
         self._handler = handler
 
     def _changed(self, level):
         if self._handler is not None and self._trigger & (1 if level else 2):
             self._handler(self)
+
+
+def disable_irq():
+    before = sim_line.is_masked
+    sim_line.is_masked = True
+    return before
+
+
+def enable_irq(state):
+    sim_line.is_masked = state
 
 
 # ---- I2C -------------------------------------------------------------------------------------------------------------
@@ -237,13 +251,14 @@ class SPI:
 
 
 class UART:
-    """Bytes for the I/O module go to its twin, all others to the plant: the signboard."""
+    """Bytes for the I/O module go to its twin, all others to the plant: the signboard. What is read is a tag or plate reader's."""
 
     def __init__(self, number, baudrate=9600, *, tx=None, rx=None, txbuf=256, rxbuf=256, **_settings):
         self._number = number
         self._byte_us = 10000000 // baudrate
         self._module = None
-        if _facts is not None:
+        self._is_reader = _facts is not None and (number, tx.number, rx.number) == _facts.get("reader")
+        if _facts is not None and not self._is_reader:
             if (number, tx.number, rx.number) != _facts["rs485"]:
                 raise ValueError("UART(%d): nothing is wired to these pins of this board" % number)  # noqa: UP031
             self._number = _wiring.sign_uart
@@ -263,7 +278,12 @@ class UART:
         return self._module.give(buffer) if self._module is not None and self._module.waiting() else None
 
     def read(self, _n=-1):
-        return None
+        sim_line.poll()
+        if not self._is_reader or not sim_line.serial:
+            return None
+        data = bytes(sim_line.serial)
+        sim_line.serial = bytearray()
+        return data
 
 
 # ---- clock, analog -------------------------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ BOARDS = {
             _row("Y", 8, lambda n: ("chip", 0x25, n), 9, 2),
         ),
         "rs485": (2, 13, 16),
+        "reader": (1, 15, 14),
         "has_module": False,
         "lan": {"phy_type": "PHY_LAN8720", "mdc": 23, "mdio": 18, "ref_clk": 17, "phy_addr": 0},
         "analog": {36: 52428},

@@ -3,7 +3,7 @@
 
 Environment: LVZHA_PLANT=host:port, LVZHA_LANE=lane id, LVZHA_BOARD=board that this hardware is (default sim), LVZHA_FAULTS=words.
 Lines, ASCII: lane -> plant `hello LANE`, `out PIN LEVEL`, `uart N HEX`, `wdt MS`; plant -> lane `in PIN LEVEL` (all inputs after
-hello, then each change), `fault WORD`, `heal WORD` (see sim_hardware.py), `adc PIN VALUE`. A lost line is a lost supply: the
+hello, then each change), `fault WORD`, `heal WORD` (see sim_hardware.py), `adc PIN VALUE`, `serial HEX` (at most 24 bytes of a reader). A lost line is a lost supply: the
 interpreter is killed. The socket is polled at most once a millisecond and without allocation while no line arrives.
 """
 
@@ -24,6 +24,7 @@ CAUSE_FILE = ".reset-cause"  # written by a dying board into its flash folder, r
 
 levels = {}  # plant pin -> 0 or 1, 1 is active
 faults = set((os.getenv("LVZHA_FAULTS") or "").split())
+serial = bytearray()  # of a tag or plate reader, not yet read
 analog = {}  # pin -> 0 to 65535, as the plant says
 listeners = []  # called with (plant pin, level) at each change
 _sock = None
@@ -31,6 +32,8 @@ _buffer = bytearray(512)
 _line = bytearray(64)
 _line_bytes = 0
 _polled = 0
+is_masked = False  # interrupts are off
+_is_taking = False  # a listener that polls, an interrupt's handler, finds what has come
 
 
 def take_cause():
@@ -117,6 +120,8 @@ def _take_words():
         faults.add(words[1])
     elif len(words) == 2 and words[0] == "heal":
         faults.discard(words[1])
+    elif len(words) == 2 and words[0] == "serial":
+        serial.extend(bytes.fromhex(words[1]))
     elif len(words) == 3 and words[0] == "adc":
         analog[int(words[1])] = int(words[2])
 
@@ -146,11 +151,18 @@ def _take_line():
 
 
 def poll():
-    global _polled, _line_bytes
+    global _polled, _is_taking
     now = time.ticks_ms()
-    if now == _polled:
+    if now == _polled or _is_taking or is_masked:
         return
     _polled = now
+    _is_taking = True
+    _take()
+    _is_taking = False
+
+
+def _take():
+    global _line_bytes
     while True:
         try:
             n = _sock.readinto(_buffer)

@@ -179,7 +179,9 @@ class Firm:
             if self._pieces:
                 wait += self._pieces.pop(0)
         if random.getrandbits(10) < model["record_1024"]:
-            wait += model["record_us"] // 4 + random.getrandbits(16) % (model["record_us"] * 3 // 4 + 1)
+            time.spend(wait)
+            wait = 0
+            self.wires.spend_blind(model["record_us"] // 4 + random.getrandbits(16) % (model["record_us"] * 3 // 4 + 1))
         time.spend(wait + model["read_us"])
         machine.mind_dog(time.us)
         self.wires.give()

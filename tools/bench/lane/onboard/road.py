@@ -69,6 +69,7 @@ class Road:
         self.edge_us = None  # when presence last went from clear to blocked
         self.occupied_us = None  # since when somebody is under the arm or in the beam; None: nobody
         self.oracle = None
+        self.on_edge = None  # called with (us, bits) when presence begins under a closing arm: what an interrupt sees
         self._plan = []  # (us, function), soonest first
         self._due = []  # (us, role, level): outputs on their way to the motor
         self._us = 0
@@ -108,6 +109,11 @@ class Road:
         while True:
             plan = self._plan[0][0] if self._plan else us + 1
             due = self._due[0][0] if self._due else us + 1
+            edge = self._first_edge(min(us, plan, due))
+            if edge is not None:
+                self._move(edge)
+                self.on_edge(edge, self.mask & self.presence)
+                continue
             if plan > us and due > us:
                 break
             if due <= plan:
@@ -119,6 +125,27 @@ class Road:
                 self._plan.pop(0)[1](plan)
                 self._look(max(plan, self._us))
         self._move(us)
+
+    def _is_closing(self):
+        return self.motion < 0 or self.outputs.get("close")
+
+    def _first_edge(self, us):
+        """When presence begins before `us` under a closing arm; None: not, or nobody asks."""
+        if self.on_edge is None or not self._is_closing() or us <= self._us or self.mask & self.presence:
+            return None
+        last = self._press_at(us)
+        if self._raw(last) & self.presence:
+            return self._since(self._us, last, lambda t: self._raw(t) & self.presence)
+        return last if last < us else None
+
+    def _press_at(self, us):
+        """When the closing arm first touches somebody, the pressure edge's moment; `us` if not before."""
+        if self.motion < 0:
+            for body in self.bodies:
+                at = self._us + int((self.position - body.contact) * self.travel_us) + EDGE_US
+                if self._us < at < us and body.covers(at, ARM[0], ARM[1]):
+                    us = at
+        return us
 
     def _move(self, us):
         passed = us - self._us
@@ -150,7 +177,10 @@ class Road:
         if role[-5:] == "_test":
             self.tests["loop_under_arm" if role == "loop_test" else role[:-5]] = level
         elif role in ("open", "close", "stop"):
-            self._due.append((us + self.output_us, role, level))
+            due = us + self.output_us
+            if self._due and self._due[-1][0] > due:
+                due = self._due[-1][0]
+            self._due.append((due, role, level))
         self.outputs[role] = level
 
     def drop_outputs(self, us):
@@ -234,7 +264,8 @@ class Road:
         was = self.mask
         now = self._raw(us)
         if now & ~was & self.presence and not was & self.presence:
-            self.edge_us = self._since(before_us, us, lambda t: self._raw(t) & self.presence)
+            is_press = now & ~was & self.presence == BITS["edge"]
+            self.edge_us = us if is_press else self._since(before_us, us, lambda t: self._raw(t) & self.presence)
         is_occupied = self._is_occupied(us)
         if not is_occupied:
             self.occupied_us = None
@@ -245,13 +276,16 @@ class Road:
     def _look(self, us):
         """After something changed at this very moment."""
         now = self._raw(us)
-        if now & ~self.mask & self.presence and not self.mask & self.presence:
+        is_edge = now & ~self.mask & self.presence and not self.mask & self.presence
+        if is_edge:
             self.edge_us = us
         if not self._is_occupied(us):
             self.occupied_us = None
         elif self.occupied_us is None:
             self.occupied_us = us
         self.mask = now
+        if is_edge and self._is_closing() and self.on_edge is not None:
+            self.on_edge(us, now & self.presence)
 
     def _since(self, low, high, is_true):
         """The first moment in (low, high] at which it is true; it is not at `low`, it is at `high`."""

@@ -1,9 +1,10 @@
-"""Between the road and the board's pins: levels in, outputs out, with the delays of the board's paths."""
+"""Between the road and the board's pins: levels in, outputs out, interrupts, with the delays of the board's paths."""
 
 import time
 
 import machine
 from boards import sim_pins
+from road import BITS
 
 
 class Wires:
@@ -19,7 +20,41 @@ class Wires:
         self._slow_us = 0
         self._roles = {pin: role for role, pin in sim_pins.OUTPUTS.items()}
         self._pins = {role: pin for role, pin in sim_pins.INPUTS.items()}
+        self._irq_roles = model["irq_roles"]
+        self._irq_us = model["irq_us"]  # from a pin's edge to the end of its handler's first line
+        self._is_hard = model["irq_is_hard"]
+        self._cut_us = model["write_us"]  # what an output behind an expander takes in a handler
+        self._at_us = None  # the moment of the handler that runs now
+        self._is_blind = False  # in a call in C: a soft interrupt waits
+        self._missed = []
         machine.write = self._write
+        road.on_edge = self._edge
+
+    def spend_blind(self, us):
+        """So much time passes inside one call in C."""
+        self._is_blind = self._irq_us > 0 and not self._is_hard
+        time.spend(us)
+        self._is_blind = False
+        for pin in self._missed:
+            self._road.at(time.us + self._irq_us, self._handler(pin))
+        del self._missed[:]
+
+    def _edge(self, us, bits):
+        for role in self._irq_roles:
+            pin = self._pins[role]
+            if bits & BITS[role] and pin in machine.handlers:
+                if self._is_blind:
+                    self._missed.append(pin)
+                else:
+                    self._road.at(us + self._irq_us, self._handler(pin))
+
+    def _handler(self, pin):
+        def run(us):
+            self._at_us = us
+            machine.handlers[pin](None)
+            self._at_us = None
+
+        return run
 
     def give(self):
         """Levels of this moment onto the pins; inputs behind the RS485 module as it gave them last."""
@@ -45,5 +80,7 @@ class Wires:
 
     def _write(self, pin, level):
         role = self._roles.get(pin)
-        if role is not None:
-            self._road.write(time.us + self._write_us, role, level)
+        if role is None:
+            return
+        at = time.us + self._write_us if self._at_us is None else self._at_us + self._cut_us
+        self._road.write(at, role, level)
