@@ -16,8 +16,8 @@ REASON_MAX, NAME_MAX = 200, 50
 
 
 def answer_for(p: Pass, book: PolicyBook, *, decision: str, reason: str, by: str, plate_no: str,
-               plate_colour: str, vehicle: dict[str, Any], now_ms: int) -> Answer:  # fmt: skip
-    """A checked Answer. Raises AnswerRefused naming what is wrong and what is allowed."""
+               plate_colour: str, vehicle: dict[str, Any], now_ms: int, has_booking: bool | None = None) -> Answer:  # fmt: skip
+    """A checked Answer. has_booking: of the typed plate. Raises AnswerRefused naming what is wrong and what is allowed."""
     if decision not in ("allow", "deny"):
         raise AnswerRefused("decision", "决定只能是 allow 或 deny", f"decision {decision!r}: allowed are allow, deny")
     if not reason.strip() or not by.strip():
@@ -41,7 +41,7 @@ def answer_for(p: Pass, book: PolicyBook, *, decision: str, reason: str, by: str
         papers = register_snapshot(known)
     opinion: dict[str, Any] = {}
     if plate:
-        verdict = book.judge(book.facts(identity, p.direction, now_ms))
+        verdict = book.judge(book.facts(identity, p.direction, now_ms, has_booking=has_booking))
         opinion = {
             k: getattr(verdict, k)
             for k in ("verdict", "rule_id", "reason_code", "reason_zh", "reason_en", "violates_policy")

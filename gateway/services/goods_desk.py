@@ -65,11 +65,15 @@ class GoodsBook:
         return self.goods_at(plate, colour, p.direction, p.arrived_at_ms)
 
     def bound(self, p: Pass) -> list[SideRow]:
-        """The record that belongs to a crossing by plate, way and time: bound to it from now on, so that no other takes it."""
-        found = self.goods_for(p) if p.end in CROSSED else Carried()
-        if found.goods is None or found.goods.pass_id:
+        """The record that belongs to a crossing by plate, way and time, and the booking that it used: bound to it from now on,
+        so that no other takes them."""
+        if p.end not in CROSSED or p.identity is None:
             return []
-        return [side_row(found.side_id, replace(found.goods, pass_id=p.pass_id, joined=True))]
+        found = self.goods_for(p)
+        rows = {found.side_id: found.goods} if found.goods and not found.goods.pass_id else {}
+        if p.direction == "in" and (used := self._booking(p.identity.plate_no, p.identity.plate_colour, p.arrived_at_ms)):
+            rows.setdefault(*used)
+        return [side_row(side_id, replace(goods, pass_id=p.pass_id, joined=True)) for side_id, goods in rows.items()]
 
     def goods_at(self, plate: str, colour: str, direction: str, at_ms: int) -> Carried:
         if not plate:
@@ -83,6 +87,17 @@ class GoodsBook:
             return Carried()
         row, goods = min(near, key=lambda found: (SOURCES.index(found[1].source), abs(found[1].at_ms - at_ms)))
         return Carried(goods, row.side_id, rules.confidence[goods.source])
+
+    def has_booking(self, plate: str, colour: str, at_ms: int) -> bool:
+        """A reservation announces this vehicle about now, and no passage has used it yet."""
+        return self._booking(plate, colour, at_ms) is not None
+
+    def _booking(self, plate: str, colour: str, at_ms: int) -> tuple[str, Goods] | None:
+        near_ms = gate_rules().join_ms
+        rows = self._sides.of_subject("goods", f"{plate}/{colour}", at_ms - near_ms, at_ms + near_ms) if plate else []
+        free = [(row.side_id, goods_of(row)) for row in rows if not row.pass_id]
+        free = [(side_id, g) for side_id, g in free if g.source == "reservation" and g.direction == "in"]
+        return min(free, key=lambda found: abs(found[1].at_ms - at_ms), default=None)
 
     # ------------------------------------------------------------ lists
 

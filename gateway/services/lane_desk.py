@@ -254,9 +254,13 @@ class LaneDesk:
             else Carried()
         )
         name = carried.goods.goods_name if carried.goods else ""
-        facts = self._book.facts(identity, direction, now_ms, goods=name)
+        facts = self._book.facts(identity, direction, now_ms, goods=name,
+                                 has_booking=self._is_booked(identity.plate_no, identity.plate_colour, now_ms))  # fmt: skip
         verdict = self._book.judge(facts)
         return (self._goods.judged(verdict, identity, direction, now_ms) if self._goods else verdict), facts
+
+    def _is_booked(self, plate: str, colour: str, now_ms: int) -> bool | None:
+        return self._goods.has_booking(plate, colour, now_ms) if self._goods else None
 
     async def _until_clock_is_plausible(self) -> None:
         """A record number carries the time and is kept for life: none is minted from a clock that was never set."""
@@ -312,6 +316,7 @@ class LaneDesk:
             answer = answering.answer_for(
                 p, self._book, decision=decision, reason=reason, by=by, plate_no=plate_no,
                 plate_colour=plate_colour, vehicle=vehicle or {}, now_ms=now_ms,
+                has_booking=self._is_booked(contract.normal_form(plate_no), plate_colour, now_ms),
             )  # fmt: skip
             p, actions = passing.step(p, Answered(answer))
             change = Change(passes=[p], entries=[judging.answer_entry(p, answer)])

@@ -18,7 +18,7 @@ from gateway.domain.passing import CLOSED, Answer, Identity, Pass
 from gateway.domain.plates import is_valid_plate
 from gateway.domain.vehicles import PLATE_COLOURS, VehicleRefused, vehicle_from
 from gateway.services import judging
-from gateway.services.goods_desk import side_row
+from gateway.services.goods_desk import GoodsBook, side_row
 from gateway.services.pairing import settle
 from gateway.services.paper_form import PaperForm, used_row
 from gateway.services.passage_record import Place
@@ -55,8 +55,8 @@ class LateEntry:
 
 class LateEntries:
     def __init__(self, places: Mapping[str, Place], *, ledger: Ledger, book: PolicyBook, paper: PaperForm, clock: Clock,
-                 wake_relay: Callable[[], None]) -> None:  # fmt: skip
-        self.places = places
+                 wake_relay: Callable[[], None], bookings: GoodsBook | None = None) -> None:  # fmt: skip
+        self.places, self._bookings = places, bookings
         self._ledger, self._book, self._paper, self._clock = ledger, book, paper, clock
         self._wake_relay = wake_relay
 
@@ -65,7 +65,8 @@ class LateEntries:
         place, identity = self._checked(typed)
         now_ms = self._clock.wall_ms()
         pass_id = f"{'p' if typed.paper_no else 'm'}-{ULID.from_timestamp(now_ms / 1000)}"
-        facts = self._book.facts(identity, place.direction, typed.at_ms)
+        is_booked = self._bookings.has_booking(identity.plate_no, identity.plate_colour, typed.at_ms) if self._bookings else None
+        facts = self._book.facts(identity, place.direction, typed.at_ms, has_booking=is_booked)
         verdict = self._book.judge(facts)
         vehicle = self._vehicle(typed, identity) or judging.register_snapshot(facts.vehicle)
         photos = (
