@@ -5,9 +5,11 @@ from .texts import KINDS, PROVINCES, random_plate
 from .typefaces import (
     FontTypeface,
     GlyphTypeface,
+    HeldOut,
     Typeface,
     default_typeface,
     glyph_typeface,
+    held_out_typeface,
     installed_typefaces,
 )
 
@@ -17,9 +19,11 @@ __all__ = [
     "Cell",
     "FontTypeface",
     "GlyphTypeface",
+    "HeldOut",
     "Typeface",
     "default_typeface",
     "glyph_typeface",
+    "held_out_typeface",
     "installed_typefaces",
     "plate_cells",
     "plate_size_mm",

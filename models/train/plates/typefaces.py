@@ -18,13 +18,15 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 FONT_FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".local/share/fonts")
-CJK_FONTS = ("wqy-zenhei.ttc", "NotoSansCJK-Bold.ttc", "NotoSansCJK-Regular.ttc", "wqy-microhei.ttc")
+CJK_FONTS = ("wqy-zenhei.ttc", "wqy-microhei.ttc")
 LATIN_FONTS = (
     "LiberationSansNarrow-Bold.ttf",
     "DejaVuSansCondensed-Bold.ttf",
     "LiberationSans-Bold.ttf",
     "DejaVuSans-Bold.ttf",
 )
+HELD_OUT_FONTS = ("NotoSansCJK-Bold.ttc",)
+"""Kept for scoring: `FontTypeface` refuses them unless told that it is for that, so that no training sample has them."""
 FONT_SIZE_PX = 320
 """Characters are drawn this large before they are squeezed into their cell."""
 
@@ -41,6 +43,10 @@ GLYPH_PREFIXES = {
     "lower": ("220_down_", "220_", "140_"),
 }
 """File name prefixes of glyph pictures by row, first match wins."""
+
+
+class HeldOut(ValueError):
+    """A typeface that is kept for scoring was asked for outside of it."""
 
 
 class Typeface(Protocol):
@@ -87,11 +93,15 @@ class FontTypeface:
     """Plate characters from one CJK font and one Latin font, with plate-like proportions and weight.
 
     latin, cjk: font files; without them the first installed of LATIN_FONTS and CJK_FONTS is taken.
-    Raises FileNotFoundError, naming the Debian packages, when none is installed.
+    for_scoring: HELD_OUT_FONTS are allowed. Raises FileNotFoundError, naming the Debian packages, when none is
+    installed, and HeldOut for a font that is kept for scoring.
     """
 
-    def __init__(self, cjk: Path | None = None, latin: Path | None = None) -> None:
+    def __init__(self, cjk: Path | None = None, latin: Path | None = None, *, for_scoring: bool = False) -> None:
         self._files = (cjk or _font_file(CJK_FONTS), latin or _font_file(LATIN_FONTS))
+        kept = [file.name for file in self._files if file.name in HELD_OUT_FONTS]
+        if kept and not for_scoring:
+            raise HeldOut(f"{', '.join(kept)} is kept for scoring; no training sample may show it")
         self.name = "+".join(file.stem for file in self._files)
         self._fonts = tuple(ImageFont.truetype(str(file), FONT_SIZE_PX) for file in self._files)
         self._cell = lru_cache(maxsize=2048)(self._draw)
@@ -168,6 +178,21 @@ def installed_typefaces() -> Iterator[Typeface]:
             yield FontTypeface(latin=_font_file((name,)))
         except FileNotFoundError:
             continue
+
+
+@lru_cache(maxsize=1)
+def held_out_typeface() -> Typeface:
+    """The face of the drawn scoring sets, both scripts from one font; never to be used in training.
+
+    Raises FileNotFoundError, naming the Debian package.
+    """
+    try:
+        file = _font_file(HELD_OUT_FONTS)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"no font of {', '.join(HELD_OUT_FONTS)}; install the Debian package fonts-noto-cjk"
+        ) from None
+    return FontTypeface(file, file, for_scoring=True)
 
 
 def glyph_typeface() -> Typeface | None:

@@ -8,7 +8,6 @@ from functools import cached_property
 
 from gateway.adapters.cameras.ring import evenly
 from gateway.adapters.vision.pipeline import PlatePipeline
-from gateway.adapters.vision.single import single_answer
 from gateway.config import Reading
 from gateway.domain.plates import PlateRead
 from gateway.services.capture import BEFORE_EDGE_MS, Capture, VehicleCapture
@@ -93,12 +92,6 @@ def captured(labelled: LabelledPass, pipeline: PlatePipeline, errors: list[dict[
     return asyncio.run(capture.read_vehicle(labelled.name, head, body, replay.edge_at_ms)), replay
 
 
-def first_answer(replay: Replay) -> str:
-    """The first plate that one frame alone could stand for: the first read, as against the final one of the vote."""
-    said = (single_answer(found[0]).text for found in replay.reads if found)
-    return next((text for text in said if text), "")
-
-
 def answer_of_pass(labelled: LabelledPass, pipeline: PlatePipeline, errors: list[dict[str, str]]) -> tuple[Answer, str]:
     """The vehicle's answer, and the first read."""
     capture, replay = captured(labelled, pipeline, errors)
@@ -115,7 +108,7 @@ def answer_of_pass(labelled: LabelledPass, pipeline: PlatePipeline, errors: list
         found=any(replay.reads),
         took=replay.took,
         note=f"{identity.agreeing} / {identity.frames}",
-    ), first_answer(replay)
+    ), identity.first_plate_no
 
 
 def passes(
