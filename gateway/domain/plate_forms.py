@@ -34,11 +34,6 @@ class Form:
     classes: tuple[str, ...]
     types: tuple[str, ...]
 
-    def fits(self, text: str) -> bool:
-        return len(text) == len(self.classes) and all(
-            c in allowed for c, allowed in zip(text, self.classes, strict=True)
-        )
-
 
 _REGION = (PROVINCES, LETTERS)
 _OFFICIAL = (PROVINCES, OFFICE)
@@ -90,8 +85,11 @@ def forms_after(forms: int, place: int, char: str) -> int:
 
 def form_of(text: str, plate_type: str = "unknown") -> Form | None:
     """The form that a text in normal form has, among those that the type allows; `unknown` allows all."""
-    for form in FORMS:
-        if (plate_type == "unknown" or plate_type in form.types) and form.fits(text):
+    forms = COMPLETE[len(text)] if len(text) <= LONGEST else 0
+    for place, char in enumerate(text):
+        forms = forms_after(forms, place, char)
+    for bit, form in enumerate(FORMS):
+        if forms >> bit & 1 and (plate_type == "unknown" or plate_type in form.types):
             return form
     return None
 

@@ -117,20 +117,26 @@ def _motion(track: Track) -> float:
     return MOVING_IN if change > MOVING_PER_S else MOVING_OUT if change < -MOVING_PER_S else 1.0
 
 
+def in_order(reads: Sequence[PlateRead]) -> list[PlateRead]:
+    """Oldest first, and always the same order for the same reads."""
+    return sorted(reads, key=lambda r: (r.frame_at_ms, r.camera, -r.width_px, r.text, r.corners, r.char_confidences,
+                                        r.plate_type, r.type_confidence, r.detection_confidence, r.sharpness, r.columns))  # fmt: skip
+
+
 def tracks(reads: Sequence[PlateRead], zone: Zone = ANYWHERE) -> list[Track]:
     """The plates in a burst of one camera, the one of this lane's vehicle first.
 
     reads: any order. The weight of a track is the sum of its reads' quality and size, times what speaks for the lane:
     inside its zone, coming nearer, still in view at the end.
     """
-    ordered = sorted(reads, key=lambda r: (r.frame_at_ms, r.camera, -r.width_px, r.text, r.corners, r.char_confidences))
     found: list[Track] = []
-    for read in ordered:
-        best = min(found, key=lambda t: _away(t, read), default=None)
-        if best is None or math.isinf(_away(best, read)):
+    for read in in_order(reads):
+        away = [_away(track, read) for track in found]
+        nearest = min(away, default=math.inf)
+        if math.isinf(nearest):
             found.append(Track([read]))
         else:
-            best.reads.append(read)
+            found[away.index(nearest)].reads.append(read)
     newest_ms = max((t.last_ms for t in found), default=0)
     for track in found:
         seen = sum(quality(r) * size_factor(r) * _legible(r) for r in track.reads)

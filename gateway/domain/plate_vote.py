@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from gateway.domain.plate_forms import Form, form_of
 from gateway.domain.plate_quality import quality
-from gateway.domain.plate_track import ANYWHERE, Track, Zone, tracks
+from gateway.domain.plate_track import ANYWHERE, Track, Zone, in_order, tracks
 from gateway.domain.plates import PlateRead
 
 MISTAKEN = 0.005
@@ -36,7 +36,7 @@ class VoteGates:
     min_confidence: of the plate, calibrated, 0.0-1.0. sure_confidence: from here on no more frames are asked for.
     min_text_probability: a read's own probability of the elected text, for the read to count as agreeing: half means
         that the read finds it likelier than all other texts together.
-    min_share: of the quality-weighted reads' probability that the elected text must hold among the candidates.
+    min_share: of the reads' probability that the elected text must hold against any one other text.
     min_type_share: of the probability of all types that the winner must hold; below it the type is `unknown`.
     min_form_share: of the types' probability that must go to types that can carry the elected text.
     max_rival_ratio: weight of the best other plate in view against the winner's; above it two plates compete.
@@ -133,17 +133,17 @@ def _pool(reads: Sequence[PlateRead], forms: dict[str, Form], weights: Sequence[
     return _Pool(tuple(sorted(logs, key=lambda t: (-logs[t], t))), logs, other)
 
 
-def _shared(reads: Sequence[PlateRead], forms: dict[str, Form], weights: Sequence[float], text: str) -> float:
-    """Mean share that the reads give this text among the candidates, weighted: 1.0 when every read says the same.
+def _rival(
+    reads: Sequence[PlateRead], forms: dict[str, Form], weights: Sequence[float], text: str
+) -> tuple[float, str]:
+    """The share that this text holds against its strongest rival, and that rival: 1.0 and "" when there is none.
 
-    A read that shows none of them well is left out as far as it does: it is no voice for another plate.
+    Means over the reads, weighted. The odds of the pool say that a text is likelier than a rival; this says whether
+    the reads are of one mind: three sure reads of one text and two of another are no agreement.
     """
-    mine = whole = 0.0
-    for read, weight in zip(reads, weights, strict=True):
-        own = {t: read.lattice.likelihood(t) for t in forms}
-        mine += weight * own[text]
-        whole += weight * sum(own.values())
-    return mine / max(whole, 1e-12)
+    held = {t: sum(w * r.lattice.likelihood(t) for r, w in zip(reads, weights, strict=True)) for t in forms}
+    rivals = [(held[text] / max(held[text] + held[t], 1e-12), t) for t in forms if t != text]
+    return min(rivals, default=(1.0, ""))
 
 
 def _elect_type(reads: Sequence[PlateRead], weights: Sequence[float], form: Form, gates: VoteGates) -> str:
@@ -201,6 +201,7 @@ def vote(reads: Sequence[PlateRead], *, min_agreeing: int, gates: VoteGates | No
     if min_agreeing < 1:
         raise ValueError(f"min_agreeing is {min_agreeing}; at least 1")
     gates, calibration = gates or VoteGates(), calibration or CALIBRATION
+    reads = in_order(reads)
     plates = tracks(reads, zone)
     if not any(read.text for read in reads):
         return _unread(plates[0] if plates else None, reads, "unreadable" if plates else "no_plate")
@@ -220,7 +221,7 @@ def vote(reads: Sequence[PlateRead], *, min_agreeing: int, gates: VoteGates | No
     confidences = tuple(calibration.confidence(pool.log_odds(t)) for t in pool.candidates[:2])
     named = 2 if len(confidences) > 1 and confidences[1] >= WORTH_NAMING else 1
     agreeing = sum(read.lattice.likelihood(text) >= gates.min_text_probability for read in shown)
-    share = _shared(shown, forms, weights, text)
+    share, second = _rival(shown, forms, weights, text)
     form_share = sum(w * r.form_share(form) for r, w in zip(shown, weights, strict=True)) / sum(weights)
     rival = plates[1].weight / max(track.weight, 1e-9) if len(plates) > 1 else 0.0
     valid = sum(w * sum(r.lattice.likelihood(t) for t in forms) for r, w in zip(shown, weights, strict=True))
@@ -231,7 +232,6 @@ def vote(reads: Sequence[PlateRead], *, min_agreeing: int, gates: VoteGates | No
     elif valid / sum(weights) < NO_PLATE_SHARE:
         reason = "not_a_plate"
     elif share < gates.min_share:
-        second = max((t for t in forms if t != text), key=lambda t: (_shared(shown, forms, weights, t), t))
         reason = "low_confidence" if len(second) == len(text) else "two_lengths"
     elif agreeing < min_agreeing:
         reason = "too_few_agree"

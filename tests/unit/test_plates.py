@@ -1,7 +1,6 @@
 """Plates: families, colours, confusable characters, and a vote that never guesses."""
 
 import random
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -18,35 +17,7 @@ from gateway.domain.plates import (
     plate_colour_code,
     plate_family,
 )
-
-
-def read_of(
-    text: str, *, at_ms: int = 0, sure: float = 0.97, width: float = 140.0, plate_type: str = "blue"
-) -> PlateRead:
-    """A read as the pipeline makes it: every character with the same confidence."""
-    rest = (1.0 - sure) / 2
-    options = tuple(((c, sure), ("X" if c != "X" else "Y", rest), ("7" if c != "7" else "1", rest)) for c in text)
-    return PlateRead(
-        camera="C01-H",
-        frame_at_ms=at_ms,
-        corners=((100.0, 100.0), (100.0 + width, 100.0), (100.0 + width, 144.0), (100.0, 144.0)),
-        rows=1,
-        detection_confidence=0.9,
-        text=text,
-        char_confidences=(sure,) * len(text),
-        alternatives=options,
-        plate_type=plate_type,
-        type_confidence=0.99,
-        model="0" * 8,
-    )
-
-
-def with_char(read: PlateRead, place: int, char: str, sure: float, second: tuple[str, float]) -> PlateRead:
-    options, confidences, text = list(read.alternatives), list(read.char_confidences), list(read.text)
-    options[place] = ((char, sure), second)
-    confidences[place], text[place] = sure, char
-    return replace(read, text="".join(text), char_confidences=tuple(confidences), alternatives=tuple(options))
-
+from tests.plate_reads import read_of, with_char
 
 FAMILIES = [
     ("云A12345", "blue", "ordinary"),
@@ -207,23 +178,3 @@ def test_a_vote_is_read_only_with_enough_equal_valid_reads_and_order_does_not_ma
 def test_asking_for_more_agreement_never_turns_unread_into_read(reads, agreeing):
     if not vote(reads, min_agreeing=agreeing).is_read:
         assert not vote(reads, min_agreeing=agreeing + 1).is_read
-
-
-def test_a_confusable_plate_on_the_list_is_never_the_answer_for_another_plate():
-    """2,000 pairs that differ in one confusable character; every third read of the true plate errs towards the other."""
-    rng = random.Random(18)
-    for _ in range(2000):
-        truth = "云A" + "".join(rng.choice("0123456789BDSZ") for _ in range(5))
-        place = rng.randrange(2, 7)
-        options = [c for c in confusable_with(truth[place]) if c not in "IO"]
-        if not options:
-            continue
-        other = truth[:place] + rng.choice(options) + truth[place + 1 :]
-        reads = []
-        for number in range(6):
-            sure = rng.uniform(0.45, 0.99)
-            read = read_of(truth, at_ms=number, sure=sure)
-            if number % 3 == 0:
-                read = with_char(read, place, other[place], sure, (truth[place], 1 - sure))
-            reads.append(read)
-        assert vote(reads, min_agreeing=2).text in ("", truth)
