@@ -98,7 +98,8 @@ class Seen:
     commands: frozenset[str] = frozenset()
     heads: Sequence[tuple[int, int]] = ()  # (seq, at_ms)
     paper: Sequence[tuple[str, int]] = ()  # (number, issued_at_ms), not entered yet
-    same_photos: Sequence[tuple[str, str, str, int]] = ()  # (photo_id, the earlier one, how alike, taken_at_ms)
+    same_photos: Sequence[tuple[str, str, str, int]] = ()  # (photo_id, the earlier one, why the same, taken_at_ms)
+    heard: Mapping[str, int] | None = None  # lane -> until when it was heard; None: all until now_ms
 
 
 Figures = Mapping[str, Mapping[str, Any]]
@@ -129,7 +130,8 @@ def _arm(seen: Seen, figures: Figures) -> Iterable[Misuse]:
         elif e is None or e.kind == "barrier.closed":
             for lane in [e.lane] if e else list(opening):
                 first = opening.pop(lane, None)
-                until_ms = e.at_ms if e else seen.now_ms
+                heard_ms = seen.now_ms if seen.heard is None else seen.heard.get(lane, 0)
+                until_ms = e.at_ms if e else heard_ms  # a silent lane may have closed: its journal will say
                 if first and until_ms - first.at_ms >= held_ms:
                     cause = first.data.get("cause", "")
                     yield Misuse("arm_held_open", _name(first), lane, first.at_ms,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -76,10 +77,11 @@ def replay(reads: MisuseReads, figures: Figures, from_ms: int, until_ms: int) ->
 
 
 class MisuseWatch:
-    """`tick` about once a second. thumbs: camera code -> its small grey picture now, uint8 (9, 16)."""
+    """`tick` about once a second. thumbs: camera code -> its small grey picture now, uint8 (9, 16). online: lanes that are
+    heard now; None: all are."""
 
     def __init__(self, reads: MisuseReads, tasks: Tasks, clock: Clock, conditions: Conditions, figures: Figures,
-                 thumbs: Thumbs = dict) -> None:  # fmt: skip
+                 thumbs: Thumbs = dict, online: Callable[[], Iterable[str]] | None = None) -> None:  # fmt: skip
         self._reads, self._tasks, self._clock, self._conditions, self._figures = (
             reads,
             tasks,
@@ -87,7 +89,8 @@ class MisuseWatch:
             conditions,
             figures,
         )
-        self._thumbs = thumbs
+        self._thumbs, self._online = thumbs, online
+        self._heard: dict[str, int] = {}
         self._cameras: dict[str, CameraWatch] = {}
         self._in_view: dict[str, str] = {}
         self._next_s = self._next_long_s = clock.mono_s()
@@ -95,6 +98,7 @@ class MisuseWatch:
 
     async def tick(self) -> None:
         now_s = self._clock.mono_s()
+        self._heard |= {lane: self._clock.wall_ms() for lane in (self._online() if self._online else ())}
         seen_now = [*self._clock_step(now_s), *self._pictures(now_s)]
         if not seen_now and now_s < self._next_s:
             return
@@ -113,6 +117,7 @@ class MisuseWatch:
         figures = self._figures["photo_twice"]
         self._reads.mark_photos(now_ms - figures["look_back_days"] * DAY_MS)
         rows = self._reads.seen(now_ms - look_back_ms, now_ms, figures["near_bits"])
+        rows = replace(rows, heard=dict(self._heard)) if self._online else rows
         for m in [*seen_now, *self._list_changes(now_ms), *misuse.found(rows, self._figures)]:
             task = NewTask("misuse", f"{m.pattern}/{m.subject}", m.lane, m.at_ms, m.zh, m.en, m.rows, m.pattern)
             if self._tasks.open(task, now_ms):

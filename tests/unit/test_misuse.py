@@ -1,10 +1,11 @@
 """Each irregular use is staged on a real ledger and found by the watch of the running gateway within a minute."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from gateway.adapters.store.check import findings
 from gateway.adapters.store.connection import LedgerFile
@@ -242,6 +243,67 @@ async def test_ordinary_traffic_with_its_photographs_is_no_misuse(stage):
             await stage.ledger.commit(change)
     await stage.minute()
     assert stage.found() == []
+
+
+async def test_arm_of_a_lane_that_went_silent_while_it_was_up_is_told_only_for_the_time_it_was_heard(stage):
+    online = [LANE]
+    stage.watch._online = lambda: online
+    await stage.event("barrier.opening", cause="command", command="01J")
+    await stage.minute()
+    online.clear()
+    for _ in range(5):
+        await stage.minute()
+    assert "arm_held_open" not in stage.found(), "it may have closed while nobody heard it"
+    await stage.event("barrier.closed", NOON_MS + 90_000, travel_ms=3000)  # what its journal tells later
+    online.append(LANE)
+    await stage.minute()
+    assert "arm_held_open" not in stage.found()
+    await stage.event("barrier.opening", cause="button")
+    for _ in range(4):
+        await stage.minute()
+    assert "arm_held_open" in stage.found(), "one that stands open while it is heard is told"
+
+
+def render(plate: str, quality: int = 85) -> bytes:
+    """A clean picture of a truck, the same but for its plate."""
+    image = Image.new("RGB", (1280, 720), (150, 160, 170))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((300, 150, 980, 640), fill=(60, 90, 150))
+    draw.rectangle((560, 520, 720, 560), fill=(240, 190, 30))
+    draw.text((575, 525), plate, fill=(0, 0, 0), font_size=30)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+async def shown(stage, passage, jpeg, at_ms=0):
+    photos = [await stage.ledger.write_photo(passage.pass_id, "head", "C01-H", jpeg, at_ms or passage.at_ms)]
+    for change in changes_of(passage, photos=photos):
+        await stage.ledger.commit(change)
+
+
+@pytest.mark.requirement("S0-90")
+@pytest.mark.parametrize(("first", "second", "same_moment", "is_told"), [
+    ("DA1234", "DA1235", False, False),  # two trucks of one model
+    ("DA1234", "DA1234", False, True),  # one picture, coded anew, under two plates
+    ("DA1234", "DA1235", True, True),  # one moment of one camera for two passes
+])  # fmt: skip
+async def test_alike_photographs_are_one_only_if_bytes_moment_or_plates_say_so(stage, first, second, same_moment, is_told):
+    one, other = some(2)
+    assert one.vehicle["plate_no"] != other.vehicle["plate_no"]
+    await shown(stage, one, render(first))
+    await shown(stage, other, render(second, quality=70), one.at_ms if same_moment else 0)
+    await stage.minute()
+    assert ("photo_twice" in stage.found()) == is_told
+
+
+async def test_vehicle_that_comes_again_and_looks_the_same_is_no_misuse(stage):
+    one, other = some(2)
+    again = replace(other, vehicle=one.vehicle)
+    await shown(stage, one, render("DA1234"))
+    await shown(stage, again, render("DA1234", quality=84))
+    await stage.minute()
+    assert "photo_twice" not in stage.found()
 
 
 async def test_a_replay_of_the_ledger_finds_what_the_watch_found(stage):

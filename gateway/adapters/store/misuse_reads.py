@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.personal import unseal
-from gateway.adapters.store.picture import alike_bits, looks_of
+from gateway.adapters.store.picture import alike_bits, is_one_picture, looks_of
 from gateway.adapters.store.schema.m0006_counters import WATCHED
 from gateway.domain.misuse import DAY_MS, EntrySeen, LaneEventSeen, PassSeen, Seen
 from gateway.domain.passing import from_doc
@@ -20,9 +21,10 @@ _KINDS = ("movement", "manual_raise", "correction", "policy", "blacklist")
 _RARE = "kind not in ('opened', 'verdict', 'answer', 'closed')"
 MARKS_AT_ONCE = 200
 LEVELS_BACK = 50
+NEAR_AT_MOST = 5  # alike pictures looked at closely, the latest of them
 
 
-def seen(conn: sqlite3.Connection, from_ms: int, now_ms: int, *, near_bits: int) -> Seen:
+def seen(conn: sqlite3.Connection, from_ms: int, now_ms: int, *, near_bits: int, data_dir: Path) -> Seen:
     """What happened in [from_ms, now_ms), passes and entries from the begin of the day before."""
     back_ms = from_ms - DAY_MS
     return Seen(
@@ -35,7 +37,7 @@ def seen(conn: sqlite3.Connection, from_ms: int, now_ms: int, *, near_bits: int)
         tuple((row[0], row[1]) for row in conn.execute(
             "select side_id, json_extract(doc, '$.at_ms') from side_record where kind = 'paper' and at_ms < ?"
             " and json_extract(doc, '$.state') = 'issued'", (now_ms,))),
-        same_photos(conn, from_ms, now_ms, near_bits),
+        same_photos(conn, from_ms, now_ms, near_bits, data_dir),
     )  # fmt: skip
 
 
@@ -94,9 +96,13 @@ def list_lengths(conn: sqlite3.Connection) -> dict[str, int]:
 
 
 def same_photos(
-    conn: sqlite3.Connection, from_ms: int, now_ms: int, near_bits: int
+    conn: sqlite3.Connection, from_ms: int, now_ms: int, near_bits: int, data_dir: Path
 ) -> tuple[tuple[str, str, str, int], ...]:
-    """Marked photographs taken in [from_ms, now_ms) that another pass showed before."""
+    """Marked photographs taken in [from_ms, now_ms) that another pass showed before.
+
+    The same: to the byte; of one camera and one moment; or one picture under two plates. One vehicle that comes again may
+    well look alike, and so may two of one model.
+    """
     new = conn.execute(
         "select photo_id, taken_at_ms, sha256_head, dhash from photo_mark where taken_at_ms >= ? and taken_at_ms < ? order by 2, 1",
         (from_ms, now_ms),
@@ -113,13 +119,37 @@ def same_photos(
             [(row[1], row[0]) < (taken_ms, photo_id) and _pass(row[0]) != _pass(photo_id) for row in known], bool
         )
         same = np.flatnonzero(earlier & (hashes == head))
-        bits = alike_bits(looks, np.frombuffer(look, np.uint64))
-        near = np.flatnonzero(earlier & (bits <= near_bits))
+        near = np.flatnonzero(earlier & (alike_bits(looks, np.frombuffer(look, np.uint64)) <= near_bits))
         if len(same):
             found.append((photo_id, known[int(same[0])][0], "sha256", taken_ms))
-        elif len(near):
-            found.append((photo_id, known[int(near[0])][0], f"{int(bits[near[0]])}/1024", taken_ms))
+        elif twin := next(((known[int(i)][0], how) for i in near[-NEAR_AT_MOST:]
+                           if (how := _how_same(conn, data_dir, known[int(i)][0], photo_id))), None):  # fmt: skip
+            found.append((photo_id, *twin, taken_ms))
     return tuple(found)
+
+
+def _how_same(conn: sqlite3.Connection, data_dir: Path, one: str, other: str) -> str:
+    """Why two photographs that look alike are one: "moment", "picture"; "" when they are not."""
+    rows = {row[0]: row for row in conn.execute(
+        "select f.photo_id, f.camera, f.taken_at_ms, p.plate_no, f.path, f.sha256 from photo f join pass p on p.pass_id = f.pass_id"
+        " where f.photo_id in (?, ?)", (one, other))}  # fmt: skip
+    if len(rows) < 2:
+        return ""
+    a, b = rows[one], rows[other]
+    if (a[1], a[2]) == (b[1], b[2]):
+        return "moment"
+    if not a[3] or not b[3] or a[3] == b[3]:
+        return ""
+    return "picture" if _is_one(data_dir / a[4], data_dir / b[4], a[5], b[5]) else ""
+
+
+@lru_cache(4096)
+def _is_one(one: Path, other: Path, *hashes: str) -> bool:
+    """hashes: of the two files, so that the answer holds for these contents."""
+    try:
+        return is_one_picture(one.read_bytes(), other.read_bytes())
+    except OSError:
+        return False
 
 
 def _pass(photo_id: str) -> str:
@@ -168,7 +198,7 @@ class SqliteMisuseReads:
         self._source, self._file = source, file
 
     def seen(self, from_ms: int, now_ms: int, near_bits: int) -> Seen:
-        return self._source.read(lambda conn: seen(conn, from_ms, now_ms, near_bits=near_bits))
+        return self._source.read(lambda conn: seen(conn, from_ms, now_ms, near_bits=near_bits, data_dir=self._file.data_dir))
 
     def mark_photos(self, from_ms: int) -> int:
         return mark_photos(self._file, from_ms)
