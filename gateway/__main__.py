@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from gateway import __version__, installer_commands
+from gateway.adapter_commands import app as adapters
 from gateway.adapters.technician.commands import app as lane
 from gateway.audit_commands import app as audit
 from gateway.evidence_commands import app as evidence
 from gateway.ledger_commands import app as ledger
+from gateway.model_commands import labels
+from gateway.model_commands import models as reading_models
 from gateway.policy_commands import app as policy
 from gateway.query_commands import app as query
 from gateway.register_commands import app as register
@@ -33,6 +36,10 @@ app.add_typer(policy, name="policy")
 app.add_typer(ledger, name="ledger")
 app.add_typer(register, name="register")
 app.add_typer(audit, name="audit")
+app.add_typer(adapters, name="adapters")
+app.add_typer(reading_models, name="models")
+app.add_typer(labels, name="labels")
+adapters.command("sign")(installer_commands.sign_adapter)
 pki = typer.Typer(help="证书 Certificates: who may connect to the broker", no_args_is_help=True)
 app.add_typer(pki, name="pki")
 
@@ -71,11 +78,17 @@ def vision(config: ConfigOption = Path("site.toml")) -> None:
 
 
 @app.command("import")
-def import_registers(document: Path, config: ConfigOption = Path("site.toml")) -> None:
+def import_registers(
+    document: Path,
+    accepted_by: Annotated[
+        str, typer.Option(help="谁认可文件中已审核的车辆 who accepts its vehicles with is_audited; default: they wait for their audit")
+    ] = "",
+    config: ConfigOption = Path("site.toml"),
+) -> None:
     """导入登记数据 Import vehicles, over-limit list and response level from a JSON document; all of it or nothing."""
     from gateway.app import import_document
 
-    raise typer.Exit(import_document(config, document))
+    raise typer.Exit(import_document(config, document, accepted_by))
 
 
 @app.command()
@@ -176,7 +189,7 @@ def failpoints(
 
 @bench.command("lane")
 def bench_lane(
-    sequences: Annotated[int, typer.Option(min=3, help="序列数 random sequences on the road")] = 10_000,
+    sequences: Annotated[int, typer.Option(min=3, help="序列数 random sequences on the road; long: 10000")] = 2_000,
     checks: Annotated[int, typer.Option(min=1, help="of each: reboots, reconnects, bad orders of each kind")] = 1_000,
     boards: Annotated[str, typer.Option(help="板名, comma separated; default: all")] = "",
     hours: Annotated[int, typer.Option(min=1, help="断网小时 virtual hours of outage")] = 72,
@@ -184,7 +197,10 @@ def bench_lane(
     resets: Annotated[int, typer.Option(min=1, help="resets during the outage")] = 100,
     seed: Annotated[int, typer.Option(help="random seed")] = 1,
     processes: Annotated[int, typer.Option(min=1, max=16, help="interpreters at a time")] = 2,
-    short_update: Annotated[bool, typer.Option("--short-update", help="power cuts on a small image only")] = False,
+    update: Annotated[
+        Literal["whole", "sampled", "small", "none"],
+        typer.Option(help="升级断电 power cuts: of a whole image at every flash operation, at each seventh; of a small image; none"),
+    ] = "sampled",
     plot: Annotated[Path | None, typer.Option(help="图 also draw the sensor-to-stop times: an SVG file")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -201,7 +217,7 @@ def bench_lane(
         resets=resets,
         seed=seed,
         processes=processes,
-        update="small" if short_update else "whole",
+        update="" if update == "none" else update,
         plot=plot,
     )
     raise typer.Exit(status)
@@ -282,6 +298,44 @@ def bench_plates(
     from tools.bench.plates.command import measure
 
     raise typer.Exit(measure(set_dir, mode, split, models, plot, limit, leave_out_seen, as_json))
+
+
+@reading_models.command("gauge")
+def gauge_models(
+    new: Annotated[str, typer.Argument(help="新模型的哈希前几位 the first digits of the new model's hash")],
+    set_dir: Annotated[Path, typer.Option("--set", help="数据集目录 folder with labels.csv, as `lvzha labels export` writes it")],
+    against: Annotated[str, typer.Option(help="旧模型的哈希，或 shipped; default: the one in use")] = "",
+    split: Annotated[str | None, typer.Option(help="数据划分 val, train or all; default: val where there is one")] = None,
+    out: Annotated[Path | None, typer.Option(help="写 compare.html 的文件夹 folder for compare.html, with pictures")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="每种方式最多几个 at most this many of each mode")] = None,
+    data: Annotated[Path, typer.Option("--data", help="数据目录 data directory")] = Path("data"),
+    as_json: JsonOption = False,
+) -> None:
+    """新旧比较 Two models side by side on labelled pictures: what is fixed, broken, newly wrong, and whether that is chance."""
+    from gateway.model_actions import pair_for_gauge
+    from tools.bench.plates.compare import measure
+
+    raise typer.Exit(measure(lambda: pair_for_gauge(new, against, data), set_dir, split, out, limit, as_json))
+
+
+@bench.command("passes")
+def bench_passes(
+    trucks: Annotated[int, typer.Option(min=1, help="车辆数 vehicles")] = 2000,
+    lanes: Annotated[int, typer.Option(min=1, max=8, help="同时几个车道 lanes at once")] = 8,
+    seed: Annotated[int, typer.Option(help="种子 seed")] = 1,
+    work: Annotated[
+        Path, typer.Option(help="工作目录，中断后继续 folder of what is measured; a later call goes on from it")
+    ] = Path("passes-bench"),
+    models: Annotated[
+        Path | None, typer.Option(help="模型目录 folder with plate-detector/ and plate-reader/; default: the product's")
+    ] = None,
+    keep_clips: Annotated[bool, typer.Option("--keep-clips", help="保留视频 keep the drawn clips")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """通行识别 Drawn vehicles through real RTSP: read, right, wrong, unread per weather and plate kind, first read, times."""
+    from tools.bench.passes.run import measure
+
+    raise typer.Exit(measure(trucks, lanes, seed, work, models, keep_clips, as_json))
 
 
 @bench.command("pairing")

@@ -34,9 +34,9 @@ async def exported(tmp_path):
 
 
 async def test_an_export_is_read_by_trainer_and_gauge_with_the_same_plates_types_and_corners(exported):
-    site, folder, done = exported
-    with open(folder / "labels.csv", encoding="utf-8", newline="") as lines:
-        assert tuple(csv.DictReader(lines).fieldnames or ()) == COLUMNS
+    _, folder, done = exported
+    lines = (folder / "labels.csv").read_text(encoding="utf-8").splitlines()
+    assert tuple(csv.DictReader(lines).fieldnames or ()) == COLUMNS
     trained = pictures.load_labels("stated", folder)
     plates = {("云AF286挂", "yellow_double"), ("川L77301", "blue"), ("渝G91357", "yellow_single")}
     for kind in ("scene", "crop"):

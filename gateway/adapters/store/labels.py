@@ -109,6 +109,11 @@ class SqliteLabels:
             lambda c: c.execute("select count(*) from sample where taken_at_ms >= ?", (at_ms,)).fetchone()[0]
         )
 
+    def counts(self) -> dict[tuple[str, str], int]:
+        """(state, reason) -> samples."""
+        rows = self._read(lambda c: c.execute("select state, reason, count(*) from sample group by 1, 2").fetchall())
+        return {(row[0], row[1]): row[2] for row in rows}
+
     def seen_seq(self) -> int | None:
         row = self._read(lambda c: c.execute("select seq from looked").fetchone())
         return row[0] if row else None

@@ -167,7 +167,7 @@ class ModelRegistry:
         """Verify what is chosen and lay it ready; refused models are replaced by the shipped ones. Never raises for a model."""
         refused: dict[str, tuple[str, str, str]] = {}
         is_shipped = True
-        in_use, places = {}, {p.name: p for p in self._shipped.iterdir() if p.is_dir() and any(p.glob("*.tflite"))}
+        in_use, places = {}, self._shipped_places()
         try:
             choices = self.choices()
         except ModelRefused as error:
@@ -182,6 +182,28 @@ class ModelRegistry:
                 else:
                     in_use[kind], places[kind], is_shipped = wanted, self.folder / kind / wanted, False
         return Prepared(str(self._laid_out(in_use, places)), in_use, refused, is_shipped)
+
+    def with_model(self, manifest: Manifest) -> Path:
+        """A folder as `prepare` gives it, but with this model whatever is chosen. Raises ModelRefused if it is not whole."""
+        prepared = self.prepare()
+        places = {p.name: p.resolve() for p in Path(prepared.folder).iterdir()}
+        if self.shipped(manifest.kind).sha256 == manifest.sha256:
+            place = self._shipped / manifest.kind
+        else:
+            place = self.folder / manifest.kind / manifest.sha256
+            if wrong := self._wrong(place, manifest.sha256):
+                raise ModelRefused(f"{manifest.kind} {manifest.sha256[:12]}: {wrong[0]} {wrong[1]}")
+        in_use = {**prepared.in_use, manifest.kind: manifest.sha256}
+        return self._laid_out(in_use, {**places, manifest.kind: place})
+
+    def in_use(self, kind: str) -> Manifest:
+        """What is chosen for this kind, or the shipped one. Raises ModelRefused for an unknown kind or a damaged manifest."""
+        shipped = self.shipped(kind)
+        wanted = chosen(self.choices(), kind)
+        return next((m for m in self.known(kind) if m.sha256 == wanted), shipped)
+
+    def _shipped_places(self) -> dict[str, Path]:
+        return {p.name: p for p in self._shipped.iterdir() if p.is_dir() and any(p.glob("*.tflite"))}
 
     def _laid_out(self, in_use: dict[str, str], places: dict[str, Path]) -> Path:
         """A folder with a link to every model; the same models give the same folder."""

@@ -24,7 +24,7 @@ def described(kind: str, folder: Path, shipped: Path) -> Manifest:
         new, old = (TfliteModel(place / f"{kind}.tflite") for place in (folder, shipped))
         outputs, wanted = ([out.shape for out in _tried(model)] for model in (new, old))
     except (ModelUnusable, ValueError, RuntimeError) as error:
-        raise ModelRefused(f"{kind}: 不能运行 does not run: {error}") from error
+        raise ModelRefused(f"{kind}: 不能运行 does not run: {' '.join(str(error).split())}") from error
     if new.input_shape != old.input_shape:
         raise ModelRefused(f"{kind}: 输入尺寸不符 its input is {new.input_shape}; this version needs {old.input_shape}")
     labels, known = _labels(kind, folder), _labels(kind, shipped)
@@ -47,7 +47,21 @@ def described(kind: str, folder: Path, shipped: Path) -> Manifest:
     expected = [tuple(classes.get(size, size) if i == len(shape) - 1 else size for i, size in enumerate(shape)) for shape in wanted]
     if sorted(outputs) != sorted(expected):
         raise ModelRefused(f"{kind}: 输出形状不符 its outputs are {sorted(outputs)}; {sorted(expected)} are needed")
+    _check_int8(kind, folder, outputs)
     return Manifest(kind, new.sha256, 0, {}, new.input_shape, alphabet, types)
+
+
+def _check_int8(kind: str, folder: Path, outputs: list[tuple[int, ...]]) -> None:
+    """Its int8 twin, where it has one, runs too and says the same things; its input may have another size."""
+    file = folder / f"{kind}-int8.tflite"
+    if not file.is_file():
+        return
+    try:
+        found = [out.shape for out in _tried(TfliteModel(file))]
+    except (ModelUnusable, ValueError, RuntimeError) as error:
+        raise ModelRefused(f"{file.name}: 不能运行 does not run: {' '.join(str(error).split())}") from error
+    if sorted((len(s), s[-1]) for s in found) != sorted((len(s), s[-1]) for s in outputs):
+        raise ModelRefused(f"{file.name}: 输出形状不符 its outputs are {sorted(found)}; those of {kind}.tflite are {sorted(outputs)}")
 
 
 def _tried(model: TfliteModel) -> list[np.ndarray]:
