@@ -318,6 +318,7 @@ def _counters(parts):
     return [
         ("cycles", parts.cycles()),
         ("obstructions", parts.safety.barrier.obstructions),
+        ("provable_gap_mm", parts.safety.gap_mm),
         ("journal", parts.journal.depth()),
         ("events_lost", parts.safety.ring.lost + parts.journal.lost),
         ("refused", parts.commands.refused),

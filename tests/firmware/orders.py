@@ -7,6 +7,7 @@ import json
 from bench import Bench, Vehicle
 from lane import contract, ticks
 from lane.commands import Commands
+from lane.safety import CLOSE, OPEN
 from lane.sign import Sign
 
 BOOT = "01f5a91c"
@@ -235,6 +236,53 @@ def case_reboot_only_at_rest():
     desk.bench.run(3000)
     assert desk.send(desk.message("reboot")) == ("done", None)
     assert desk.commands.is_reboot_wanted
+
+
+def closing():
+    """A desk whose arm comes down by order, a third of its way."""
+    desk = Desk(position=1.0)
+    desk.bench.run(1500)
+    assert desk.send(desk.message("lower", by="person:x")) == ("accepted", None)
+    for _ in range(2000):
+        desk.bench.step()
+        if desk.bench.position < 0.7:
+            break
+    assert desk.bench.safety.barrier.state == "closing", desk.bench.safety.barrier.state
+    desk.commands.outcomes()
+    return desk
+
+
+def case_stop_while_it_closes_ends_the_motion_and_the_wish_to_close():
+    desk = closing()
+    was = desk.bench.position
+    assert desk.send(desk.message("stop", by="person:x")) == ("accepted", None)
+    desk.bench.step()
+    assert not desk.bench.safety.out[CLOSE], "with the next turn of the loop"
+    desk.bench.run(6000)
+    assert was - desk.bench.position < 0.02, "it stays where it is, and no wish to close is left"
+    assert desk.bench.safety.barrier.state == "stopped"
+    results = [(r["result"], r["reason"]) for r in [contract.decode_result(raw) for raw in desk.commands.outcomes()]]
+    assert ("failed", "superseded") in results and ("done", None) in results, results
+    assert desk.bench.last("barrier.stopped")["data"]["cause"] == "command"
+
+
+def case_raise_while_it_closes_turns_the_arm_after_the_dead_time():
+    desk = closing()
+    assert desk.send(desk.message(by="person:x")) == ("accepted", None)
+    desk.bench.step()
+    out = desk.bench.safety.out
+    assert not out[CLOSE] and not out[OPEN], "first off"
+    off = desk.bench.now
+    while not out[OPEN]:
+        desk.bench.step()
+        assert not out[CLOSE]
+        assert ticks.diff(desk.bench.now, off) < 400
+    assert ticks.diff(desk.bench.now, off) >= desk.bench.settings["dead_time_ms"] - 5
+    desk.bench.run(3000)
+    assert desk.bench.position == 1.0 and desk.bench.safety.barrier.state == "open"
+    assert desk.bench.safety.barrier.obstructions == 0, "an order is no obstruction"
+    results = [(r["result"], r["reason"]) for r in [contract.decode_result(raw) for raw in desk.commands.outcomes()]]
+    assert results.count(("done", None)) == 1 and ("failed", "superseded") in results, results
 
 
 CASES = [value for name, value in sorted(globals().items()) if name[:5] == "case_"]

@@ -36,7 +36,7 @@ def test_invariants_hold_on_random_trains(interpreter):
 def test_orders_are_checked(interpreter):
     done = run_on(INTERPRETERS[interpreter], "orders.py")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("passed ") == 15
+    assert done.stdout.count("passed ") == 17
 
 
 @pytest.mark.requirement("X-04")

@@ -7,12 +7,16 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from firmware.lane.receiver import FORMAT
 from tools.flash import image, romfs
+
+Hear = Callable[[dict[str, Any]], None]
 
 ROOT = Path(__file__).parents[2]
 MICROPYTHON = Path(sys.executable).parent / "micropython"
@@ -27,28 +31,44 @@ SMALL_FILES = (
 )
 
 
-def power_cuts(*, every: int = 1, double: int = 100, seed: int = 1, boards: tuple[str, ...] = BOARDS) -> dict[str, Any]:
+def power_cuts(
+    *,
+    every: int = 1,
+    double: int = 100,
+    seed: int = 1,
+    boards: tuple[str, ...] = BOARDS,
+    processes: int = 1,
+    hear: Hear = lambda told: None,
+) -> dict[str, Any]:
     """Cut the supply at each `every`-th flash operation of three updates of a whole image, and `double` times twice.
 
     The updates: one that is confirmed, one that never hears a gateway, one that hangs at every boot; each with both forms of
     a torn operation. boards: one whose image is files, one whose image is copied into ROM. Returns update_power_cuts, update_bricks
-    and what was found, over all boards. Raises RuntimeError with the sweep's words.
+    and what was found, over all boards. hear: told of the progress. Raises RuntimeError with the sweep's words.
     """
-    total: dict[str, Any] = {}
-    for board in boards:
-        old = image.build(board)
-        with tempfile.TemporaryDirectory() as folder:
-            found = _sweep(Path(folder), old, image.build(board, f"{image.FIRMWARE}-next"), every, double, seed)
-        total["flash_operations"] = {**total.get("flash_operations", {}), board: found.pop("flash_operations")}
-        for key, value in found.items():
-            total[key] = total[key] + value if key in total else value
+    total: dict[str, Any] = {"update_every": every, "flash_operations": {}}
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(processes) as pool:
+        running = []
+        for board in boards:
+            place = Path(folder) / board
+            place.mkdir()
+            _write(place, image.build(board), image.build(board, f"{image.FIRMWARE}-next"))
+            running += [(board, pool.submit(_sweep, place, tear, every, double, seed, hear)) for tear in TEARS]
+        for board, sweep in running:
+            found = sweep.result()
+            total["flash_operations"][board] = found.pop("flash_operations")
+            _add(total, found)
     return total
 
 
 def small_power_cuts(*, rom: bool = False, every: int = 1, double: int = 20, seed: int = 1) -> dict[str, Any]:
     """The same at every operation, with an image of six small files: seconds instead of minutes. rom: as ROMFS."""
+    total: dict[str, Any] = {"update_every": every}
     with tempfile.TemporaryDirectory() as folder:
-        return _sweep(Path(folder), _small("1", rom), _small("2", rom), every, double, seed)
+        _write(Path(folder), _small("1", rom), _small("2", rom))
+        for tear in TEARS:
+            _add(total, _sweep(Path(folder), tear, every, double, seed, lambda told: None))
+    return total
 
 
 def _small(version: str, rom: bool) -> image.Image:
@@ -63,24 +83,37 @@ def _small(version: str, rom: bool) -> image.Image:
     return image.Image(("\n".join(lines) + "\n\n").encode(), files)
 
 
-def _sweep(folder: Path, old: image.Image, new: image.Image, every: int, double: int, seed: int) -> dict[str, Any]:
+def _write(folder: Path, old: image.Image, new: image.Image) -> None:
     for name, each in (("old", old), ("new", new)):
         (folder / name).write_bytes(replace(each, signature=None).to_bytes())
-    total: dict[str, Any] = {"update_power_cuts": 0, "update_bricks": 0, "old_after_cut": 0, "new_after_cut": 0}
-    for tear in TEARS:
-        done = subprocess.run(
-            [MICROPYTHON, "-X", "heapsize=64M", str(Path(__file__).with_name("power_cuts.py")), str(ROOT / "firmware"),
-             str(ROOT / "tools/simulator/interpreter"), str(folder / "old"), str(folder / "new"), tear, str(seed), str(every), str(double)],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
-        report = json.loads(done.stdout.splitlines()[-1])
-        total["update_power_cuts"] += report["cuts"]
-        total["update_bricks"] += report["bricks"]
-        total["flash_operations"] = report["operations"]
-        for key in ("old_after_cut", "new_after_cut"):
-            total[key] += report[key]
-        if report["bricks"]:
-            total["bricks"] = [line for line in done.stdout.splitlines() if line.startswith("brick")]
-    return total
+
+
+def _add(total: dict[str, Any], found: dict[str, Any]) -> None:
+    for key, value in found.items():
+        total[key] = value if key == "flash_operations" or key not in total else total[key] + value
+
+
+def _sweep(folder: Path, tear: str, every: int, double: int, seed: int, hear: Hear) -> dict[str, Any]:
+    """One sweep of the images in `folder`, old and new."""
+    command = [
+        MICROPYTHON, "-X", "heapsize=64M", Path(__file__).with_name("power_cuts.py"), ROOT / "firmware",
+        ROOT / "tools/simulator/interpreter", folder / "old", folder / "new", tear, seed, every, double,
+    ]  # fmt: skip
+    words, report = [], {}
+    with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # fmt: skip
+        assert process.stdout is not None
+        for line in process.stdout:
+            words.append(line)
+            if line.startswith("{"):
+                report = json.loads(line)
+                hear({"board": folder.name, "tear": tear} | report)
+    if process.returncode or "operations" not in report:
+        raise RuntimeError("".join(words[-20:]))
+    found = {
+        "update_power_cuts": report["cuts"],
+        "update_bricks": report["bricks"],
+        "old_after_cut": report["old_after_cut"],
+        "new_after_cut": report["new_after_cut"],
+        "flash_operations": report["operations"],
+    }
+    return found | ({"bricks": [line for line in words if line.startswith("brick")]} if report["bricks"] else {})

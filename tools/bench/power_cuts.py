@@ -285,6 +285,8 @@ def main():
                 power_off()
                 report["double_cuts"] += 1
             report["cuts"] += 1
+            if report["cuts"] % 100 == 0:
+                print(json.dumps({"cuts": report["cuts"], "bricks": report["bricks"]}))
             step = "mount"
             try:
                 power_on(data)

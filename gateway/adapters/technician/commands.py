@@ -177,6 +177,7 @@ def show(lane: Lane, access: AccessOption = None, as_json: JsonOption = False) -
         "模式 mode": f"{lane_words.MODES.get(state.get('mode', ''), '?')} {state.get('mode')}",
         "闸口车辆 at the arm": passes.get("at_arm"), "等待车辆 waiting": passes.get("waiting"),
         "警示 alarm": state.get("alarm"), "显示屏 sign": state.get("sign"), "网关 gateway": state.get("gateway"),
+        "可证明间隙 provable gap": texts.provable_gap(outcomes["counters"].answer.get("provable_gap_mm")),
     }))  # fmt: skip
     if outcomes["faults"].answer:
         _print(texts.faults(outcomes["faults"].answer))

@@ -88,6 +88,18 @@ def facts(title: str, values: Mapping[str, Any]) -> Table:
     return table
 
 
+def provable_gap(mm: Any) -> str | None:
+    """What the lane's geometry proves, in words; None for a lane that does not tell (older firmware)."""
+    if mm is None:
+        return None
+    m = f"{int(mm) / 1000:.1f} m"
+    return (
+        f"{m}：间隙更长的挂车须申报（保持开启）或装光幕；比它更近的跟车与挂车无法区分，记为同一辆，其间不会落杆\n"
+        f"rigs with a longer gap are announced (held open) or need a light curtain; a follower nearer than this cannot be told "
+        "from a trailer: both are one pass, and the arm stays up between them"
+    )
+
+
 def _ordered(answer: Mapping[str, str]) -> list[tuple[str, str]]:
     """As the contract lists the roles, not by their names."""
     order = list(lane_words.ROLES)

@@ -5,7 +5,8 @@ collection, handshake and flash operation takes the time that boards.toml states
 (beside the core, by its inputs and outputs) and onboard/oracle.py (by the truth of the road). What the figures mean:
 
 `sensor_to_stop_ms`: from the moment a presence sensor's contact closes to the moment the motor's contact opens, opto coupler
-and relay included; the sensor's own response is not. `sensor_to_reverse_ms`: the same until the motor turns up, less the drive's dead time. `closings_on_occupied`: motions begun over somebody whom a working
+and relay included; the sensor's own response is not. `sensor_to_stop_by_interrupt_ms`: of these, where the board reads the sensor on a
+pin and the drive is `direct`. `sensor_to_reverse_ms`: the same until the motor turns up, less the drive's dead time. `closings_on_occupied`: motions begun over somebody whom a working
 sensor saw. `unseen`: the same where every sensor that could have seen is broken or absent. `long_rig_errors`: closings in a
 rig's gap up to `provable_gap_m`; longer gaps are announced and held open (`announced_*`). `rigs_split`: rigs told as two
 vehicles. `follow_on_*`: cars 0.5 s behind, nearer than a rig's gap and so told as one vehicle: nothing may close on them, but they are no

@@ -9,7 +9,7 @@ from typing import Any
 from tools.bench.lane.models import load
 
 KMH = (2, 5, 10, 15, 20, 25)
-SERIES = ("stops_us", "reverses_us", "fire_us", "release_us")
+SERIES = ("stops_us", "cuts_us", "reverses_us", "fire_us", "release_us")
 
 
 def quantile(values: Sequence[float], q: float) -> float | None:
@@ -64,6 +64,7 @@ class Sums:
             "invariant_violations": get("violations"),
             "unexpected_movements": get("unexpected"),
             "sensor_to_stop_ms": spread_ms(self.series["stops_us"]),
+            "sensor_to_stop_by_interrupt_ms": spread_ms(self.series["cuts_us"]),
             "sensor_to_reverse_ms": spread_ms(self.series["reverses_us"]),
             "fire_to_open_ms": spread_ms(self.series["fire_us"]),
             "release_to_stop_ms": spread_ms(self.series["release_us"]),

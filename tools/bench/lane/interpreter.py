@@ -91,8 +91,11 @@ def run_job(job: Job, hear: Callable[[Line], None] = lambda line: None) -> list[
 
 
 def run_all(jobs: Sequence[Job], processes: int, hear: Callable[[Job, Line], None]) -> Iterator[tuple[Job, list[Line]]]:
-    """Every job with its lines, in order of the jobs."""
+    """Every job with its lines, in order of the jobs; the last line of one whose interpreter died is {"died": its words}."""
     with ThreadPoolExecutor(processes) as pool:
         running = [pool.submit(run_job, job, lambda line, job=job: hear(job, line)) for job in jobs]
         for job, future in zip(jobs, running, strict=True):
-            yield job, future.result()
+            try:
+                yield job, future.result()
+            except ScriptFailed as failed:
+                yield job, [{"died": str(failed)}]

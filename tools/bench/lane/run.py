@@ -15,6 +15,7 @@ from tools.bench.lane.interpreter import Job, Line, run_all
 from tools.bench.lane.models import board_names, resolve
 
 CHUNK = 250  # sequences of one interpreter process
+FULL_DECK = 125  # so many in a row play every kind (onboard/play.py, KINDS)
 BEAM_TO_EXIT_END_M = 5.7  # of onboard/geometry.py; the lane prints its own from its settings
 CLEAR_MS = 1500
 
@@ -74,30 +75,41 @@ def movement_jobs(boards: Sequence[str], count: int, seed: int) -> list[Job]:
     ]
 
 
-def update_cuts(image: str, seed: int) -> dict[str, Any]:
-    """The sweep of tools/bench/lane_update.py, which owns these figures. image: "whole", "small", or "" for none."""
+SAMPLED = {"every": 7, "double": 20}  # 7: of an update's pages and erases, all kinds come within a few cuts
+
+
+def update_cuts(image: str, seed: int, processes: int) -> dict[str, Any]:
+    """The sweep of tools/bench/lane_update.py, which owns these figures. image: "whole" at every flash operation of a whole image,
+    "sampled" at each seventh, "small" at every one of a small image, or "" for none."""
     from tools.bench.lane_update import power_cuts, small_power_cuts
 
     if not image:
         return {"update_power_cuts": None, "update_bricks": None, "update_reason": "not asked for"}
-    found = small_power_cuts(seed=seed) if image == "small" else power_cuts(seed=seed)
-    return {key: found[key] for key in ("update_power_cuts", "update_bricks")}
+    if image == "small":
+        found = small_power_cuts(seed=seed)
+    else:
+        found = power_cuts(seed=seed, processes=processes, hear=_hear_cuts, **(SAMPLED if image == "sampled" else {}))
+    return {key: found[key] for key in ("update_power_cuts", "update_bricks", "update_every")} | {"update_image": image}
+
+
+def _hear_cuts(told: dict[str, Any]) -> None:
+    say.print(f"断电 power cuts {told['board']} {told['tear']}: {told['cuts']}, {told['bricks']} bricks")
 
 
 def measure(
     *,
     boards: Sequence[str] = (),
-    count: int = 10_000,
+    count: int = 2_000,
     checks: int = 1_000,
     hours: int = 72,
     passes: int = 600,
     resets: int = 100,
     seed: int = 1,
     processes: int = 2,
-    update: str = "whole",
+    update: str = "sampled",
     plot: Path | None = None,
 ) -> dict[str, Any]:
-    """Everything that the command prints. Raises ValueError for an unknown board, ScriptFailed when an interpreter dies."""
+    """Everything that the command prints. Raises ValueError for an unknown board, an interpreter that dies is told in `died` and `failed`."""
     names = list(boards) or board_names()
     if unknown := [name for name in names if name not in board_names()]:
         raise ValueError(f"board {unknown[0]!r}: allowed are {', '.join(board_names())}")
@@ -108,35 +120,42 @@ def measure(
     progress = Progress(count)
     last: dict[Job, Line] = {}
     wrong: list[Line] = []
+    died: list[str] = []
     for job, lines in run_all([outage, *moving, *playing, *heaps], processes, progress.hear):
+        if "died" in lines[-1]:
+            died.append(lines[-1]["died"])
+            say.print(died[-1], style="red")
+            continue
         last[job] = lines[-1]
         wrong += [{"board": job.board} | line for line in lines if "wrong" in line]
     sums = {name: Sums() for name in names}
     for job in playing:
-        sums[job.board].add(last[job])
+        if job in last:
+            sums[job.board].add(last[job])
     out = _together(sums)
     out["seed"] = seed
     out["boards"] = {board: part.figures() | _model(board) for board, part in sums.items()}
     out["wrong_sequences"] = wrong[:20]
     out["provable_gap_m"] = provable_gaps(BEAM_TO_EXIT_END_M, CLEAR_MS)
-    moved, lost = whole(last[job] for job in moving), last[outage]
+    moved, lost = whole(last[job] for job in moving if job in last), last.get(outage)
     out["unexpected_movements"] = {"sequences": out["unexpected_movements"], **moved["moves"]}
     out["movement_checks"] = moved["checks"]
     out["bad_orders_carried_out"] = moved["carried_out"]
     out["good_orders_that_moved"] = moved["moved"]
-    out |= {key: lost[key] for key in OUTAGE}
-    out["outage_resets"], out["outage_passes"] = lost["resets"], lost["passes"]
-    peaks = {job.board: last[job]["heap_peak_bytes"] for job in heaps}
-    out["heap_peak_bytes"] = max(peaks.values())
+    out |= {key: lost[key] if lost else None for key in OUTAGE}
+    out["outage_resets"], out["outage_passes"] = (lost["resets"], lost["passes"]) if lost else (None, None)
+    peaks = {job.board: last[job]["heap_peak_bytes"] for job in heaps if job in last}
+    out["heap_peak_bytes"] = max(peaks.values(), default=None)
     for name in names:  # of the 64-bit interpreter, without the reserve that a motion needs
-        out["boards"][name] |= {"heap_peak_bytes": peaks[name], "heap_limit_bytes": resolve(name)["heap_bytes"]}
-    for line in (moved, lost, *(last[job] for job in heaps)):
+        out["boards"][name] |= {"heap_peak_bytes": peaks.get(name), "heap_limit_bytes": resolve(name)["heap_bytes"]}
+    for line in (moved, *([lost] if lost else []), *(last[job] for job in heaps if job in last)):
         out["invariant_violations"] += line["violations"]
         out["watchdog_resets"] += line["watchdog_resets"]
         out["steps"] += line["steps"]
         out["virtual_hours"] = round(out["virtual_hours"] + line["virtual_ms"] / 3.6e6, 2)
-    out["broken"] = (moved["broken"] + lost["broken"])[:10]
-    out |= update_cuts(update, seed)
+    out["broken"] = (moved["broken"] + (lost["broken"] if lost else []))[:10]
+    out["died"] = died
+    out |= update_cuts(update, seed, processes)
     out["wall_s"] = round(time.monotonic() - began)
     if plot is not None:
         from tools.bench.lane.plot import draw
@@ -157,7 +176,7 @@ def _model(board: str) -> dict[str, Any]:
     """What the board's figures were taken under, in milliseconds."""
     model = resolve(board)
     keys = ("step_us", "late_us", "read_us", "write_us", "output_us", "record_us", "order_us", "answer_us", "gc_us")
-    keys += ("erase_us", "handshake_us")
+    keys += ("erase_us", "handshake_us", "irq_us")
     return {"stall_model_ms": {key[:-3]: round(model[key] / 1000, 2) for key in keys}}
 
 
@@ -174,11 +193,13 @@ def failures(out: dict[str, Any]) -> list[str]:
     )
     zero += ("watchdog_resets", "bad_orders_carried_out", "journal_lost", "journal_duplicated", "journal_disorder")
     zero += ("journal_invented", "unclean_wrong", "update_bricks")
-    failed = [f"{key} {out[key]}: 0" for key in zero if out[key]]
+    failed = [f"an interpreter died: {words[-200:]}" for words in out["died"]]
+    failed += [f"{key} {out[key]}: 0" for key in zero if out[key]]
     failed += [f"unexpected_movements {kind} {n}: 0" for kind, n in out["unexpected_movements"].items() if n]
     for board, figures in out["boards"].items():
         for key, name in (
             ("sensor_to_stop_ms", "stop_us"),
+            ("sensor_to_stop_by_interrupt_ms", "stop_us"),
             ("sensor_to_reverse_ms", "stop_us"),
             ("fire_to_open_ms", "fire_us"),
             ("release_to_stop_ms", "release_us"),
@@ -186,16 +207,19 @@ def failures(out: dict[str, Any]) -> list[str]:
             value = figures[key]["p999"]
             if value is not None and value > limit[name] / 1000:
                 failed.append(f"{board} {key} p999 {value}: at most {limit[name] / 1000:g}")
-        if figures["heap_peak_bytes"] > figures["heap_limit_bytes"]:
+        if (figures["heap_peak_bytes"] or 0) > figures["heap_limit_bytes"]:
             failed.append(
                 f"{board} heap_peak_bytes {figures['heap_peak_bytes']}: at most {figures['heap_limit_bytes']}"
             )
     for key, least in (("direction_accuracy", 0.999), ("tailgate_recall", 0.99)):
         if out[key] is not None and out[key] < least:
             failed.append(f"{key} {out[key]}: at least {least}")
-    for key in ("update_power_cuts", "good_orders_that_moved", "journal_events", "outage_passes"):
+    for key in ("update_power_cuts", "good_orders_that_moved", "journal_events", "outage_passes", "closings"):
         if out[key] == 0:
             failed.append(f"{key} 0: without any, nothing is proven")
+    for key in ("sensor_to_stop_ms", "sensor_to_stop_by_interrupt_ms", "fire_to_open_ms", "release_to_stop_ms"):
+        if not out[key]["n"] and out["sequences"] >= FULL_DECK * len(out["boards"]):
+            failed.append(f"{key} n 0: without any, nothing is proven")
     return failed
 
 

@@ -22,6 +22,7 @@ class Oracle:
         self.closings_on_occupied = 0
         self.unseen = 0  # somebody came under a closing arm where only a broken sensor could have told
         self.stops_us = []  # sensor to stop
+        self.cuts_us = []  # of these, where an interrupt saw the sensor and its output alone ends the motion
         self.reverses_us = []  # sensor to the motor turning up, less the drive's dead time
         self.fire_us = []  # fire input to open
         self.travel_us = 0  # of the motor
@@ -152,6 +153,8 @@ class Oracle:
             self._hit_us = None
         if self._hit_us is not None and not is_by_limit:
             self.stops_us.append(us - self._hit_us)
+            if self._road.is_interrupt and not self._road.is_contact:
+                self.cuts_us.append(us - self._hit_us)
             self._reverse_from_us = self._hit_us
         self._hit_us = None
         if is_by_limit or self._road.position <= 0.005:

@@ -20,6 +20,11 @@ def ignored_beam():
     antismash.AntiSmash.is_blocked = _without(inputs.BEAM)
 
 
+def no_interrupt():
+    """The interrupt of a presence input does not cut the closing output."""
+    barrier.Barrier.minds_presence = lambda self: False
+
+
 def ignored_presence():
     """No presence input ends a closing motion."""
     antismash.AntiSmash.is_blocked = lambda self: False
@@ -140,7 +145,7 @@ FAULTS = {
     fault.__name__: fault
     for fault in (
         no_dead_time, ignored_beam, ignored_presence, retained_accepted, any_boot_accepted, ticks_by_minus, moves_at_boot,
-        no_self_test, no_long_rig_rule, flash_in_motion, collects_in_motion, slow_loop, deaf_fire, unfed,
+        no_self_test, no_long_rig_rule, flash_in_motion, collects_in_motion, slow_loop, deaf_fire, unfed, no_interrupt,
     )
 }  # fmt: skip
 

@@ -69,6 +69,7 @@ class Road:
         self.edge_us = None  # when presence last went from clear to blocked
         self.occupied_us = None  # since when somebody is under the arm or in the beam; None: nobody
         self.oracle = None
+        self.is_interrupt = False  # the presence of now began with an edge that an interrupt sees
         self.on_edge = None  # called with (us, bits) when presence begins under a closing arm: what an interrupt sees
         self._plan = []  # (us, function), soonest first
         self._due = []  # (us, role, level): outputs on their way to the motor

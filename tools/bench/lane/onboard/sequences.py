@@ -14,14 +14,16 @@ def read(path):
         return json.load(f)
 
 
-def pick(kinds):
-    total = sum([weight for _, weight in kinds])
-    n = random.getrandbits(20) % total
+def deck(kinds, first):
+    """Every kind as often as its weight, shuffled: so many sequences in a row have played each of them."""
+    cards = []
     for kind, weight in kinds:
-        n -= weight
-        if n < 0:
-            return kind
-    return kinds[0][0]
+        cards += [kind] * weight
+    random.seed(first)
+    for i in range(len(cards) - 1, 0, -1):
+        j = random.getrandbits(20) % (i + 1)
+        cards[i], cards[j] = cards[j], cards[i]
+    return cards
 
 
 def add(sums, key, n):
@@ -91,11 +93,12 @@ def main(model, first, count, fault):
         planted.plant(fault)
     kinds = [pair for pair in KINDS if not model["kinds"] or pair[0].__name__[5:] in model["kinds"]]
     limits = model["limits"]
-    sums, stops, reverses, fires, releases = {}, [], [], [], []
+    sums, stops, cuts, reverses, fires, releases = {}, [], [], [], [], []
     by_kind = {}
+    cards = deck(kinds, first)
     for seed in range(first, first + count):
+        kind = cards[(seed - first) % len(cards)]
         random.seed(seed)
-        kind = pick(kinds)
         name = kind.__name__[5:]
         start_us = ((1 << 30) - 30000 + random.getrandbits(15)) * 1000
         play = Play(model, limits, start_us)
@@ -128,6 +131,7 @@ def main(model, first, count, fault):
         sums["unsupervised_us"] = max(sums.get("unsupervised_us", 0), firm.unsupervised_us)
         sums["slowest_us"] = max(sums.get("slowest_us", 0), firm.slowest_us)
         stops += oracle.stops_us
+        cuts += oracle.cuts_us
         reverses += oracle.reverses_us
         fires += oracle.fire_us
         releases += oracle.release_us
@@ -140,7 +144,7 @@ def main(model, first, count, fault):
             )
         if seed % 50 == 49:
             print(json.dumps({"done": seed + 1 - first}))
-    print(json.dumps({"sums": sums, "stops_us": stops, "reverses_us": reverses, "fire_us": fires,
+    print(json.dumps({"sums": sums, "stops_us": stops, "cuts_us": cuts, "reverses_us": reverses, "fire_us": fires,
                       "release_us": releases, "by_kind": by_kind}))  # fmt: skip
 
 

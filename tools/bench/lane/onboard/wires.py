@@ -40,9 +40,11 @@ class Wires:
         del self._missed[:]
 
     def _edge(self, us, bits):
+        self._road.is_interrupt = False
         for role in self._irq_roles:
             pin = self._pins[role]
             if bits & BITS[role] and pin in machine.handlers:
+                self._road.is_interrupt = True
                 if self._is_blind:
                     self._missed.append(pin)
                 else:
