@@ -1,62 +1,117 @@
 """Turns the averaged weights of a training into what the gateway loads: `python -m models.train.export reader|detector`.
 
-Writes models/plate-reader/{plate-reader.tflite,labels.json,manifest.json,curve.png} or models/plate-detector/{...} and
-prints the model's SHA-256, the data's hash and the licence filter for the card.
+Writes models/plate-reader/{plate-reader.tflite,plate-reader-int8.tflite,labels.json,curve.png}, or the same of
+models/plate-detector, and prints each file's SHA-256, the data's hash and the licence filter for the card.
+
+Float: float32 in and out, weights stored as float16 (both runtimes unpack them once, when they load). Int8: weights and
+arithmetic int8, ranges taken from REPRESENTATIVE training samples; the detector's input is uint8, 255 for 1.0, the
+reader's int8 of the values that `normalised` gives; the outputs are int8 and `runtime.TfliteModel` turns both.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
 import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
+
 from .loop import RUNS, averaged_model, limit_threads
-from .manifest import trained_on, write_manifest
 from .pictures import data_hash, load_labels
 
 MODELS = Path(__file__).resolve().parents[1]
+REPRESENTATIVE = 300
+LARGEST_OUTPUT = 4.0
+"""The int8 detector's outputs end here on both sides: a confidence of 0.982, corners 128 px from their cell, in steps
+of one pixel. Without it the logits of empty cells would take up the range and leave the corners steps of two."""
+
+
+def _converter(call: Callable, shape: tuple[int, ...]):
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    concrete = tf.function(call).get_concrete_function(tf.TensorSpec(shape, tf.float32))
+    return tf.lite.TFLiteConverter.from_concrete_functions([convert_variables_to_constants_v2(concrete)])
 
 
 def converted(model, shape: tuple[int, ...]) -> bytes:
     """The model as a .tflite with this input shape; float arithmetic, weights stored as float16."""
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    function = tf.function(lambda x: model(x, training=False))
-    concrete = function.get_concrete_function(tf.TensorSpec(shape, tf.float32))
-    frozen = convert_variables_to_constants_v2(concrete)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    converter = _converter(lambda x: model(x, training=False), shape)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
     return converter.convert()
 
 
-def export_reader() -> Path:
-    from .reader_net import ALPHABET, TYPES, build_reader
+def quantised(call: Callable, shape: tuple[int, ...], samples: Iterable[np.ndarray], *, takes_bytes: bool) -> bytes:
+    """The function as a .tflite in int8 throughout.
 
-    folder = MODELS / "plate-reader"
-    model = averaged_model(build_reader, RUNS / "reader" / "state.npz")
-    labels = {"alphabet": ALPHABET, "blank": len(ALPHABET), "types": list(TYPES)}
+    samples: float32 of `shape`, for the ranges. takes_bytes: the input is uint8 instead of int8.
+    """
+    import tensorflow as tf
+
+    held = list(samples)
+    converter = _converter(call, shape)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([sample] for sample in held)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8 if takes_bytes else tf.int8
+    converter.inference_output_type = tf.int8
+    return converter.convert()
+
+
+def _written(folder: Path, labels: dict, float_file: bytes, int8_file: bytes) -> list[Path]:
     text = json.dumps(labels, ensure_ascii=False, indent=2) + "\n"
     (folder / "labels.json").write_text(text, encoding="utf-8")
-    file = folder / "plate-reader.tflite"
-    file.write_bytes(converted(model, (1, 24, 96, 3)))
-    return file
+    files = [folder / f"{folder.name}.tflite", folder / f"{folder.name}-int8.tflite"]
+    for file, data in zip(files, (float_file, int8_file), strict=True):
+        file.write_bytes(data)
+    return files
 
 
-def export_detector() -> Path:
+def export_reader(labels: list) -> list[Path]:
+    """Both files of the reader. labels: the training's pictures, for the int8 ranges."""
+    from gateway.adapters.vision.rectify import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, normalised
+
+    from .reader_net import ALPHABET, TYPES, build_reader
+    from .reader_samples import ReaderSamples
+
+    folder, shape = MODELS / "plate-reader", (1, INPUT_HEIGHT_PX, INPUT_WIDTH_PX, 3)
+    model = averaged_model(build_reader, RUNS / "reader" / "state.npz")
+    samples = itertools.islice(ReaderSamples(labels, seed=5), REPRESENTATIVE)
+    pictures = [normalised(sample.picture[None]) for sample in samples]
+    int8 = quantised(lambda x: model(x, training=False), shape, pictures, takes_bytes=False)
+    names = {"alphabet": ALPHABET, "blank": len(ALPHABET), "types": list(TYPES)}
+    return _written(folder, names, converted(model, shape), int8)
+
+
+def export_detector(labels: list) -> list[Path]:
+    """Both files of the detector. labels: the training's pictures, for the int8 ranges."""
+    import tensorflow as tf
+
+    from gateway.adapters.vision.detector import WHOLE_SHAPES
+
     from .detector_net import CORNER_UNIT_PX, STRIDE, build_detector
+    from .detector_samples import DetectorSamples
 
-    folder = MODELS / "plate-detector"
+    folder, shape = MODELS / "plate-detector", (1, *WHOLE_SHAPES[0], 3)
     model = averaged_model(build_detector, RUNS / "detector" / "state.npz")
     outputs = ["one row", "two rows"] + [f"{corner} {axis}" for corner in ("TL", "TR", "BR", "BL") for axis in "xy"]
-    labels = {"outputs": outputs, "stride_px": STRIDE, "corner_unit_px": CORNER_UNIT_PX}
-    (folder / "labels.json").write_text(json.dumps(labels, indent=2) + "\n", encoding="utf-8")
-    file = folder / "plate-detector.tflite"
-    file.write_bytes(converted(model, (1, 384, 640, 3)))
-    return file
+    windows = itertools.islice(DetectorSamples(labels, seed=5), 2 * REPRESENTATIVE)
+    pictures = [window.picture.astype(np.float32) / 255 for window in windows]
+    size = pictures[0].shape[:2]
+
+    def bounded(x):
+        return tf.clip_by_value(model(x, training=False), -LARGEST_OUTPUT, LARGEST_OUTPUT)
+
+    int8 = quantised(bounded, (1, *size, 3), (picture[None] for picture in pictures), takes_bytes=True)
+    names = {"outputs": outputs, "stride_px": STRIDE, "corner_unit_px": CORNER_UNIT_PX}
+    return _written(folder, names, converted(model, shape), int8)
 
 
 def main() -> None:
@@ -65,12 +120,12 @@ def main() -> None:
     parser.add_argument("--licence", default="stated", help="the filter that the training was run with")
     args = parser.parse_args()
     limit_threads(1)
-    file = export_reader() if args.model == "reader" else export_detector()
-    shutil.copyfile(RUNS / args.model / "curve.png", file.parent / "curve.png")
-    labels = trained_on(args.model, load_labels(args.licence))
-    print(f"{file} bytes={file.stat().st_size} sha256={hashlib.sha256(file.read_bytes()).hexdigest()}")
+    labels = [label for label in load_labels(args.licence) if label.split == "train"]
+    files = export_reader(labels) if args.model == "reader" else export_detector(labels)
+    shutil.copyfile(RUNS / args.model / "curve.png", files[0].parent / "curve.png")
+    for file in files:
+        print(f"{file} bytes={file.stat().st_size} sha256={hashlib.sha256(file.read_bytes()).hexdigest()}")
     print(f"pictures={len(labels)} licence={args.licence} data={data_hash(labels)}")
-    print(write_manifest(args.model, args.licence))
 
 
 if __name__ == "__main__":

@@ -134,7 +134,9 @@ class PlateDetector:
 
     def _output(self, picture: np.ndarray) -> np.ndarray:
         """float32 (h/8, w/8, 10) of a picture uint8 (h, w, 3) of one of the looks' shapes."""
-        return self._looks[picture.shape[:2]].run(picture[None].astype(np.float32) / 255.0)[0][0]
+        look = self._looks[picture.shape[:2]]
+        values = picture[None] if look.takes_bytes else picture[None].astype(np.float32) * np.float32(1 / 255)
+        return look.run(values)[0][0]
 
     def _looked_closer(self, frame: np.ndarray, rough: Detection) -> Detection | None:
         """The same plate with better corners; None when the closer look does not confirm it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,10 +11,11 @@ import numpy as np
 from gateway.domain.plates import PlateRead, is_valid_plate
 
 from .detector import Detection, PlateDetector
+from .gates import load_gates
 from .reader import NOTHING, PlateTextReader, Reading
-from .rectify import rectify_plate
+from .rectify import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, rectify_plate
+from .runtime import model_file
 
-GATES_FILE = Path(__file__).with_name("gates.toml")
 MODELS_FOLDER = Path(__file__).resolve().parents[3] / "models"
 """Beside the package, both in a checkout and where the wheel is installed."""
 
@@ -44,17 +44,14 @@ class PlatePipeline:
 
     def __init__(self, models_dir: Path | None = None, threads: int = 1) -> None:
         folder = models_dir or MODELS_FOLDER
-        gates = tomllib.loads(GATES_FILE.read_text(encoding="utf-8"))
-        self._min_width_px = float(gates["detector"]["min_width_px"])
-        self._min_mean = float(gates["reader"]["min_mean_confidence"])
-        self._detector = PlateDetector(
-            folder / "plate-detector" / "plate-detector.tflite",
-            least=float(gates["detector"]["min_confidence"]),
-            threads=threads,
-        )
+        gates = load_gates()
+        self._min_width_px, self._min_mean = gates.min_width_px, gates.min_mean_confidence
+        detector = model_file(folder / "plate-detector", gates.arithmetic["plate-detector"])
+        self._detector = PlateDetector(detector, least=gates.min_detection_confidence, threads=threads)
         self._reader = PlateTextReader(
             folder / "plate-reader",
-            min_type_confidence=float(gates["reader"]["min_type_confidence"]),
+            min_type_confidence=gates.min_type_confidence,
+            arithmetic=gates.arithmetic["plate-reader"],
             threads=threads,
         )
 
@@ -122,4 +119,4 @@ class PlatePipeline:
     def warm_up(self) -> None:
         """Run once on an even picture, so that the first real frame meets allocated memory."""
         self.read(np.full((720, 1280, 3), 90, np.uint8))
-        self._reader.read(np.full((24, 96, 3), 90, np.uint8))
+        self._reader.read(np.full((INPUT_HEIGHT_PX, INPUT_WIDTH_PX, 3), 90, np.uint8))

@@ -17,7 +17,7 @@ import numpy as np
 from gateway.domain.plate_forms import Column
 
 from .rectify import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, normalised
-from .runtime import ModelUnusable, TfliteModel
+from .runtime import ModelUnusable, TfliteModel, model_file
 
 ALTERNATIVES = 3
 NO_PLATE = "none"
@@ -85,12 +85,14 @@ class PlateTextReader:
 
     folder: holds plate-reader.tflite and labels.json (`alphabet`: classes in order, `types`: likewise, `temperature`:
     divides the text logits before they become probabilities, fitted after training (Guo et al. 2017), default 1.0).
-    min_type_confidence: below it the type is `unknown`. Raises ModelUnusable.
+    arithmetic: of runtime.ARITHMETICS. min_type_confidence: below it the type is `unknown`. Raises ModelUnusable.
     """
 
-    def __init__(self, folder: Path, *, min_type_confidence: float, threads: int = 1) -> None:
+    def __init__(
+        self, folder: Path, *, min_type_confidence: float, arithmetic: str = "float", threads: int = 1
+    ) -> None:
         shape = (1, INPUT_HEIGHT_PX, INPUT_WIDTH_PX, 3)
-        self._model = TfliteModel(folder / "plate-reader.tflite", threads=threads)
+        self._model = TfliteModel(model_file(folder, arithmetic), threads=threads)
         if self._model.input_shape != shape:
             raise ModelUnusable(f"{folder}: input is {self._model.input_shape}, {shape} is needed")
         try:

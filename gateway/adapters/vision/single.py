@@ -6,12 +6,13 @@ The same reading as in the vote: the likeliest text that has the form of a plate
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from gateway.domain.plate_forms import form_of
 from gateway.domain.plates import PlateRead
 
-MIN_TEXT_PROBABILITY = 0.80
-"""Of the text among all texts, for it to be an answer; what other values would do: `gates` of `lvzha bench plates`."""
+from .gates import Gates, load_gates
+
 MIN_FORM_SHARE = 0.30
 """Of the types' probability that must go to types that can carry the text."""
 MIN_TYPE_SHARE = 0.55
@@ -22,7 +23,8 @@ MIN_TYPE_SHARE = 0.55
 class SinglePicture:
     """text: normal form, "" is unread. seen: the likeliest plate, or the characters as read, also when in doubt.
 
-    confidence: 0.0-1.0, the reader's own probability of `seen` as a whole; not calibrated. plate_type: of PLATE_TYPES.
+    confidence: 0.0-1.0, calibrated probability that `seen` is right as a whole (plate_confidence). plate_type: of
+        PLATE_TYPES.
     """
 
     text: str
@@ -31,8 +33,15 @@ class SinglePicture:
     plate_type: str
 
 
-def single_answer(read: PlateRead) -> SinglePicture:
-    """The plate of one read, or doubt."""
+_shipped_gates = cache(load_gates)
+
+
+def single_answer(read: PlateRead, gates: Gates | None = None) -> SinglePicture:
+    """The plate of one read, or doubt. gates: [single] and [calibration] of them; without, those of gates.toml.
+
+    What other gates would do: `gates` of `lvzha bench plates`.
+    """
+    gates = gates or _shipped_gates()
     if not read.text:
         return SinglePicture("", "", 0.0, read.plate_type)
     shares = read.type_shares
@@ -41,10 +50,11 @@ def single_answer(read: PlateRead) -> SinglePicture:
         if form is None or read.form_share(form) < MIN_FORM_SHARE:
             continue
         kind = max(form.types, key=lambda name: (shares.get(name, 0.0), name))
+        confidence = gates.calibration.confidence(probability, read.detection_confidence, read.width_px)
         return SinglePicture(
-            text=text if probability >= MIN_TEXT_PROBABILITY else "",
+            text=text if confidence >= gates.min_single_confidence else "",
             seen=text,
-            confidence=min(1.0, probability),
+            confidence=confidence,
             plate_type=kind if shares.get(kind, 0.0) >= MIN_TYPE_SHARE else "unknown",
         )
     return SinglePicture("", read.text, 0.0, read.plate_type)
