@@ -78,6 +78,18 @@ def sign(images: list[Path], key: KeyOption = Path("firmware.key")) -> None:
             typer.echo(f"已签名 signed: {path}")
 
 
+def sign_adapter(
+    folder: Annotated[Path, typer.Argument(help="扩展文件夹 the adapter's folder")], key: KeyOption = Path("adapter.key")
+) -> None:
+    """签名 For authors: fill in the files' hashes and sign a model adapter; the key is one of `lvzha firmware key`."""
+    from gateway import adapter_actions
+    from tools.flash.signing import read_key
+
+    with sentence():
+        signer = read_key(key)
+    raise typer.Exit(adapter_actions.sign(folder, signer))
+
+
 def update(
     lane: Annotated[str, typer.Argument(help="车道 lane, e.g. g1-b01")],
     image_file: Annotated[Path, typer.Argument(metavar="IMAGE", help="固件映像 image of lvzha firmware build, signed")],

@@ -8,13 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from gateway.domain.findings import Finding, finding_of
 from gateway.domain.passing import ARRIVED, WAITING_GUARD, Pass
 from gateway.domain.records import CHINA
 from gateway.services.changes import Changes
 from gateway.services.conditions import Conditions
 from gateway.services.desk_port import AnswerRefused, Condition, LaneView, PassPage, PassView
 from gateway.services.lane_desk import LaneDesk
-from gateway.services.ports import Clock, Frames, Outbox, Queries, Registers
+from gateway.services.ports import Clock, Frames, Outbox, Queries, Registers, Sides
 
 UNDECIDED_REASON = ("正在识别", "being read")
 
@@ -22,11 +23,11 @@ UNDECIDED_REASON = ("正在识别", "being read")
 class SiteDesk:
     def __init__(self, *, enterprise_code: str, name: str, version: str, lanes: Mapping[str, LaneDesk], queries: Queries,
                  registers: Registers, outbox: Outbox, frames: Frames, clock: Clock, changes: Changes,
-                 conditions: Conditions, clock_state: Callable[[], str]) -> None:  # fmt: skip
+                 conditions: Conditions, clock_state: Callable[[], str], sides: Sides | None = None) -> None:  # fmt: skip
         self._about = {"enterprise_code": enterprise_code, "name": name, "version": version}
         self._lanes, self._queries, self._registers, self._outbox = lanes, queries, registers, outbox
         self._frames, self._clock, self._changes, self._conditions = frames, clock, changes, conditions
-        self._clock_state = clock_state
+        self._clock_state, self._sides = clock_state, sides
 
     def site(self) -> dict[str, Any]:
         since_ms = self._midnight_ms()
@@ -112,8 +113,13 @@ class SiteDesk:
         now = datetime.fromtimestamp(self._clock.wall_ms() / 1000, CHINA)
         return int(now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
 
+    def _findings(self, pass_id: str) -> tuple[Finding, ...]:
+        return tuple(map(finding_of, self._sides.of_pass("finding", pass_id))) if self._sides else ()
+
     def _view(self, p: Pass, upload: str | None = None) -> PassView:
+        findings: tuple[Finding, ...] = ()
         if upload is None:
+            findings = self._findings(p.pass_id)
             upload = self._queries.upload_states([p.pass_id]).get(p.pass_id, "")
         desk = self._lanes.get(p.lane)
         verdict, identity = p.verdict, p.identity
@@ -144,4 +150,5 @@ class SiteDesk:
             body_photo=p.body_photo,
             upload=upload,
             record_no=p.record_no,
+            findings=findings,
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from gateway.domain.findings import Finding
 from gateway.services.ports import CameraHealth
 
 
@@ -52,6 +53,7 @@ class PassView:
     body_photo: str
     upload: str
     record_no: str
+    findings: tuple[Finding, ...] = ()  # where one passage is shown, not in lists
 
 
 @dataclass(frozen=True)

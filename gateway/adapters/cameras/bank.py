@@ -73,6 +73,22 @@ class CameraBank:
             return []
         return [Frame(camera, at_ms, image) for at_ms, image in rows]
 
+    async def clip(self, camera: str, from_ms: int, until_ms: int) -> bytes:
+        """The stream of [from_ms, until_ms] as MP4, as far as the ring (12 s) still holds it; empty as `burst` is.
+
+        Waits until until_ms has passed (at most 15 s); never raises.
+        """
+        owner = self._owners.get(camera)
+        if owner is None or until_ms < from_ms:
+            return b""
+        await asyncio.sleep(min(MAX_WAIT_S, max(0.0, (until_ms - time.time_ns() // 1_000_000 + 1) / 1000)))
+        try:
+            rows = await asyncio.wait_for(asyncio.wrap_future(owner.request(from_ms, until_ms, 0, "clip")), ANSWER_S)
+        except TimeoutError:
+            owner.note_error(f"no clip within {ANSWER_S:g} s")
+            return b""
+        return rows[0][1] if rows else b""
+
     def latest_jpeg(self, camera: str) -> tuple[bytes, int] | None:
         """The newest picture (JPEG, at most 960 px wide) and its at_ms; about a second old while the camera is online.
 
@@ -114,8 +130,8 @@ class _Owner(threading.Thread):
 
     # ------------------------------------------------------------ from any thread
 
-    def request(self, from_ms: int, until_ms: int, max_frames: int) -> Future[list[tuple[int, Any]]]:
-        """A burst from the capture process; an empty list at once when there is none, or when it dies meanwhile."""
+    def request(self, from_ms: int, until_ms: int, max_frames: int, kind: str = "burst") -> Future[list[tuple[int, Any]]]:
+        """A burst or clip from the capture process; an empty list at once when there is none, or when it dies meanwhile."""
         answer: Future[list[tuple[int, Any]]] = Future()
         with self._lock:
             if self._pipe is None:
@@ -124,7 +140,7 @@ class _Owner(threading.Thread):
             request_id = next(self._ids)
             self._pending[request_id] = answer
             try:
-                self._pipe.send(("burst", request_id, from_ms, until_ms, max_frames))
+                self._pipe.send((kind, request_id, from_ms, until_ms, max_frames))
             except OSError:
                 del self._pending[request_id]
                 answer.set_result([])

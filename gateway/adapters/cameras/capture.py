@@ -4,7 +4,7 @@ Two threads. The demuxer copies packets into the ring and reopens the stream aft
 answers the owner's requests and once a second decodes the newest picture for the console and the health check.
 Nothing is decoded otherwise: demuxing costs about 0.2 ms a packet, decoding 2-5 ms a picture.
 
-Messages on the pipe, owner to capture: ("burst", id, from_ms, until_ms, max_frames), ("stop",). Capture to owner:
+Messages on the pipe, owner to capture: ("burst" or "clip", id, from_ms, until_ms, max_frames), ("stop",). Capture to owner:
 ("beat", CaptureState, JPEG or None, at_ms), ("burst", id, [(at_ms, image)], CaptureState). The end of the pipe ends the process.
 """
 
@@ -28,6 +28,7 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from PIL import Image
 
+from gateway.adapters.cameras.clip import mp4_of
 from gateway.adapters.cameras.ring import Packet, PacketRing, evenly
 
 MIN_WIDTH_PX, MIN_HEIGHT_PX = 1280, 720
@@ -195,6 +196,18 @@ class Capture:
             if index in chosen
         ]
 
+    def clip(self, from_ms: int, until_ms: int) -> bytes:
+        """The stream of [from_ms, until_ms], from the key frame before it on, as MP4; empty without pictures."""
+        with self._lock:
+            packets, extradata, codec, state = self._ring.window(from_ms, until_ms), self._extradata, self._codec, self.state
+        if state.refused:
+            return b""
+        try:
+            return mp4_of(packets, codec, extradata, state.width_px, state.height_px)
+        except (FFmpegError, ValueError) as error:
+            self._note(last_error=f"no clip, {plain(error)}")
+            return b""
+
     def newest_jpeg(self) -> tuple[bytes, int] | None:
         """The newest picture for the console; updates the frozen flag. None when nothing new can be shown."""
         with self._lock:
@@ -293,8 +306,11 @@ def _serve(pipe: Connection, capture: Capture) -> None:
             request = pipe.recv()
             if request[0] == "stop":
                 return
-            _, request_id, from_ms, until_ms, max_frames = request
-            rows = capture.burst(from_ms, until_ms, max_frames)
+            kind, request_id, from_ms, until_ms, max_frames = request
+            if kind == "clip":
+                rows: list[tuple[int, object]] = [(from_ms, capture.clip(from_ms, until_ms))]
+            else:
+                rows = list(capture.burst(from_ms, until_ms, max_frames))
             pipe.send(("burst", request_id, rows, capture.state))
         since_s = time.monotonic() - beat_s
         if since_s >= BEAT_S or (since_s >= 0.8 * BEAT_S and capture.has_new_key()):

@@ -31,7 +31,8 @@ class AdapterShelf:
             self.refused[TRUSTED] = str(error)
         else:
             self.refused.pop(TRUSTED, None)
-        folders = [p for p in sorted(root.iterdir()) if p.is_dir() and p.name != TRUSTED] if root.is_dir() else []
+        inside = sorted(root.iterdir()) if root.is_dir() else []
+        folders = [p for p in inside if p.is_dir() and p.name != TRUSTED and not p.name.startswith(".")]
         names = {p.name for p in folders}
         for name in [n for n in (*self.running, *self.refused) if n not in names and n != TRUSTED]:
             self._drop(name)

@@ -149,6 +149,7 @@ def pass_card(view: PassView, t: Texts) -> dict[str, Any]:
         "upload": view.upload,
         "upload_word": t.label("upload", view.upload or "none"),
         "record_no": view.record_no,
+        "findings": [{"effect": f.effect, "text": t.choose(f.zh, f.en)} for f in view.findings],
         "needs_person": needs_person(view),
         "headline": headline(view, t),
     }
