@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from gateway.adapters.vision.detector import PlateDetector
-from gateway.adapters.vision.pipeline import GATES_FILE
+from gateway.adapters.vision.gates import load_gates
 from gateway.adapters.vision.reader import PlateTextReader
 from gateway.adapters.vision.rectify import rectify_plate
+from gateway.adapters.vision.runtime import model_file
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,12 @@ class Stages:
     """The pipeline's parts by themselves, to be timed: finding, straightening (one cut), reading (one cut)."""
 
     def __init__(self, models_dir: Path) -> None:
-        gates = tomllib.loads(GATES_FILE.read_text(encoding="utf-8"))
-        least = float(gates["detector"]["min_confidence"])
-        self._detector = PlateDetector(models_dir / "plate-detector" / "plate-detector.tflite", least=least)
-        self._reader = PlateTextReader(models_dir / "plate-reader", min_type_confidence=0.0)
+        gates = load_gates()
+        detector = model_file(models_dir / "plate-detector", gates.arithmetic["plate-detector"])
+        self._detector = PlateDetector(detector, least=gates.min_detection_confidence)
+        self._reader = PlateTextReader(
+            models_dir / "plate-reader", min_type_confidence=0.0, arithmetic=gates.arithmetic["plate-reader"]
+        )
         self._times: dict[str, list[Took]] = {"detect": [], "rectify": [], "read": []}
 
     def time(self, whole: np.ndarray, corners: Sequence[Sequence[float]] | None = None) -> None:
