@@ -72,8 +72,11 @@ class Film:
 
     # ------------------------------------------------------------ phases
 
-    def shoot(self, truck: TruckLook) -> dict[str, Iterator[np.ndarray]]:
-        """The pictures of each phase, uint8 (720, 1280, 3) BGR, made while they are taken; in the order of PHASES."""
+    def shoot(self, truck: TruckLook, from_frame: int = 0) -> dict[str, Iterator[np.ndarray]]:
+        """The pictures of each phase, uint8 (720, 1280, 3) BGR, made while they are taken; in the order of PHASES.
+
+        from_frame: pictures of the approach left out at its beginning.
+        """
         vehicle = build(truck, self._vehicle_seed)
         light = LIGHTS_BY_NAME[truck.light]
         stand, drift = self._stand(truck)
@@ -81,7 +84,7 @@ class Film:
         taken: list[np.ndarray] = []
 
         def approach() -> Iterator[np.ndarray]:
-            for i, (pose, speed) in enumerate(arriving):
+            for i, (pose, speed) in list(enumerate(arriving))[from_frame:]:
                 taken.append(self._picture(truck, vehicle, light, pose, speed, 0.0))
                 yield self._sensor(taken[-1], light, i)
 
