@@ -1,4 +1,5 @@
-"""Deletes what is over: photographs, raw rows, then whole passes under signed tombstones. Small transactions, any of
+"""Deletes what is over: photographs, raw rows, then whole passes under signed tombstones, then what belongs to them and
+the other two ledgers (sweep_ledgers.py). Small transactions, any of
 them may be the last before a power cut: what is half done is finished by the next sweep.
 
 Never deleted: anything under a hold, anything the regulator has not accepted, anything of an open pass. Age is counted
@@ -19,6 +20,8 @@ from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.files import sync_folder
 from gateway.adapters.store.heads import LedgerKey
 from gateway.adapters.store.holds import HELD
+from gateway.adapters.store.sweep_ledgers import LedgerSweep
+from gateway.adapters.store.tombstones import bury
 from gateway.domain.retention import RetentionRefused, Space, Terms, terms_from
 from gateway.services.ports import NewEntry
 
@@ -64,7 +67,7 @@ class SqliteSweep:
         for data_class in RAW:
             counts[data_class] = await self._raw(data_class, now_ms, believed_ms)
         counts["in_out"] = await self._passes(now_ms, believed_ms) + await self._requested(now_ms)
-        return counts
+        return counts | await LedgerSweep(self._file, self._key, self._terms).sweep(now_ms, believed_ms)
 
     # ------------------------------------------------------------ photographs
 
@@ -185,8 +188,7 @@ class SqliteSweep:
         )
         told = {row[0] for seq in seqs for row in conn.execute(
             "select json_extract(v.value, '$.visit_id') from entry e, json_each(e.body, '$.sets.visits') v where e.seq = ?", (seq,))}  # fmt: skip
-        spans = [self._tombstone(conn, span, now_ms, data_class, why) for span in _spans(seqs)]
-        conn.executemany("delete from entry where seq between ? and ?", spans)
+        spans = bury(conn, self._key, seqs, now_ms, data_class, why)
         ids = [(p,) for p in pass_ids]
         for sql in (
             "delete from upload_log where outbox_id in (select id from outbox where pass_id = ?)",
@@ -209,17 +211,6 @@ class SqliteSweep:
         left = [dict(r) for v in sorted(told) for r in conn.execute("select * from visit where visit_id = ?", (v,))]
         body = {"class": data_class, "why": why, "passes": len(pass_ids), "entries": len(seqs), "tombstones": spans}
         self._entry(conn, now_ms, body, {"visits": left} if left else {})
-
-    def _tombstone(
-        self, conn: sqlite3.Connection, span: tuple[int, int], now_ms: int, data_class: str, why: str
-    ) -> tuple[int, int]:
-        first, last = span
-        prev_hash = conn.execute("select prev_hash from entry where seq = ?", (first,)).fetchone()[0]
-        digest = conn.execute("select hash from entry where seq = ?", (last,)).fetchone()[0]
-        doc = {"first_seq": first, "last_seq": last, "prev_hash": prev_hash, "hash": digest, "data_class": data_class,
-               "why": why, "at_ms": now_ms}  # fmt: skip
-        conn.execute("insert into tombstone values (?,?,?,?,?,?,?,?)", (*doc.values(), self._key.sign(doc)))
-        return first, last
 
     def _entry(
         self, conn: sqlite3.Connection, now_ms: int, body: dict[str, Any], sets: dict[str, Any] | None = None
@@ -246,17 +237,6 @@ class SqliteSweep:
         per_day = round((photo_bytes + self._file.path.stat().st_size * share) / PACE_DAYS)
         free = shutil.disk_usage(self._file.data_dir).free
         return Space(free, per_day, free // per_day if per_day else None)
-
-
-def _spans(seqs: list[int]) -> list[tuple[int, int]]:
-    """Ascending numbers as spans without gaps."""
-    spans: list[tuple[int, int]] = []
-    for seq in seqs:
-        if spans and spans[-1][1] == seq - 1:
-            spans[-1] = (spans[-1][0], seq)
-        else:
-            spans.append((seq, seq))
-    return spans
 
 
 def _unlink(paths: list[Path]) -> None:
