@@ -2,16 +2,20 @@
 
 Pure. Only passes that crossed take part. An exit joins the latest still-open visit of the same plate and colour; else
 the single open visit at one confusable character, same colour, in plausible time (`near`, never used to open
-anything); else it stands alone. An entry while a visit of its plate is open closes that one as exit_missed.
+anything); else, where one of the two plates belongs to no registered vehicle, the single open visit at one character of
+any kind (`inferred`: a misread is likelier than two vehicles, but nobody saw it); else it stands alone. An entry while a
+visit of its plate is open closes that one as exit_missed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from gateway.domain.plates import confusable_with
+from gateway.domain.plates import PROVINCES, confusable_with
 
+READABLE = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # what a place of a plate after the province may be read as
+IsKnown = Callable[[str, str], bool]  # (plate, colour) -> belongs to a registered vehicle
 CROSSED = ("completed", "tailgate", "forced")  # ends of the lane contract after which the vehicle is on the other side
 
 
@@ -19,7 +23,7 @@ CROSSED = ("completed", "tailgate", "forced")  # ends of the lane contract after
 class VisitRow:
     """An entry pass and its exit pass; a projection that can be rebuilt from the entries. Without any pass: there is none.
 
-    plate_no: the entry's, where there is one. pair_basis: exact | near once paired, else None.
+    plate_no: the entry's, where there is one. pair_basis: exact | near | inferred once paired, else None.
     """
 
     visit_id: str
@@ -52,6 +56,21 @@ def one_apart(plate: str) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def one_off(plate: str) -> tuple[str, ...]:
+    """The texts that differ from this plate by one character, whatever it is; the confusable ones among them."""
+    return tuple(
+        plate[:i] + other + plate[i + 1 :]
+        for i, char in enumerate(plate)
+        for other in _instead_of(char)
+    )  # fmt: skip
+
+
+def _instead_of(char: str) -> set[str]:
+    if char in PROVINCES:
+        return set(PROVINCES) - {char}
+    return (set(READABLE) | set(confusable_with(char))) - {char} if char.isascii() else set()
+
+
 def as_open(visit: VisitRow) -> VisitRow:
     """The visit as it was before its exit or the next entry."""
     return replace(visit, out_pass=None, time_out_ms=None, state="inside", pair_basis=None)
@@ -61,10 +80,11 @@ def void(visit_id: str) -> VisitRow:
     return VisitRow(visit_id, "", "5", None, None, None, None, "void")
 
 
-def pair(standing: Iterable[VisitRow], crossings: Iterable[Crossing], *, near_within_ms: int) -> dict[str, VisitRow]:
+def pair(standing: Iterable[VisitRow], crossings: Iterable[Crossing], *, near_within_ms: int,
+         is_known: IsKnown | None = None) -> dict[str, VisitRow]:  # fmt: skip
     """visit_id -> visit, of the standing visits and those that the crossings make; the crossings' order does not matter.
 
-    standing: visits open before the first crossing, at most one a plate and colour.
+    standing: visits open before the first crossing, at most one a plate and colour. is_known: None infers nothing.
     """
     found = {v.visit_id: v for v in standing}
     open_now = {(v.plate_no, v.plate_colour): v for v in found.values() if v.plate_no}
@@ -77,7 +97,7 @@ def pair(standing: Iterable[VisitRow], crossings: Iterable[Crossing], *, near_wi
             if c.plate_no:
                 open_now[key] = visit
         else:
-            joined, basis = _open_for(c, open_now, near_within_ms)
+            joined, basis = _open_for(c, open_now, near_within_ms, is_known)
             if joined:
                 visit = replace(joined, out_pass=c.pass_id, time_out_ms=c.at_ms, state="complete", pair_basis=basis)
                 del open_now[joined.plate_no, joined.plate_colour]
@@ -88,13 +108,28 @@ def pair(standing: Iterable[VisitRow], crossings: Iterable[Crossing], *, near_wi
 
 
 def _open_for(
-    c: Crossing, open_now: Mapping[tuple[str, str], VisitRow], near_within_ms: int
+    c: Crossing, open_now: Mapping[tuple[str, str], VisitRow], near_within_ms: int, is_known: IsKnown | None
 ) -> tuple[VisitRow | None, str]:
     exact = open_now.get((c.plate_no, c.plate_colour))
     if exact and (exact.time_in_ms or 0) < c.at_ms:
         return exact, "exact"
-    near = [
-        v for plate in one_apart(c.plate_no)
-        if (v := open_now.get((plate, c.plate_colour))) and c.at_ms - near_within_ms <= (v.time_in_ms or 0) < c.at_ms
-    ]  # fmt: skip
-    return (near[0], "near") if len(near) == 1 else (None, "")
+
+    def is_plausible(v: VisitRow) -> bool:
+        return c.at_ms - near_within_ms <= (v.time_in_ms or 0) < c.at_ms
+
+    near = [v for p in one_apart(c.plate_no) if (v := open_now.get((p, c.plate_colour))) and is_plausible(v)]
+    if near or is_known is None or not c.plate_no:
+        return (near[0], "near") if len(near) == 1 else (None, "")
+    off = [v for (plate, colour), v in open_now.items()
+           if colour == c.plate_colour and _is_one_off(plate, c.plate_no) and is_plausible(v)]  # fmt: skip
+    if len(off) != 1 or (is_known(c.plate_no, c.plate_colour) and is_known(off[0].plate_no, c.plate_colour)):
+        return None, ""
+    return off[0], "inferred"
+
+
+def _is_one_off(one: str, other: str) -> bool:
+    """One character apart, as one_off has it."""
+    if len(one) != len(other):
+        return False
+    places = [i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
+    return len(places) == 1 and other[places[0]] in _instead_of(one[places[0]])

@@ -6,16 +6,18 @@ they happened. A pass that changes its visit that way gets a `correction` entry,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from gateway.domain.gate_rules import gate_rules
 from gateway.domain.passing import Pass
-from gateway.domain.visits import CROSSED, Crossing, VisitRow, as_open, one_apart, pair, void
+from gateway.domain.visits import CROSSED, Crossing, VisitRow, as_open, one_apart, one_off, pair, void
 from gateway.services.ports import Change, Ledger, NewEntry
 from gateway.services.revisions import revision
 
 BY = "gateway"
 Plate = tuple[str, str]
+Reach = Callable[[str], tuple[str, ...]]
 
 
 def settle(p: Pass, ledger: Ledger, change: Change, now_ms: int, *, was: Pass | None = None) -> Pass:
@@ -27,11 +29,11 @@ def settle(p: Pass, ledger: Ledger, change: Change, now_ms: int, *, was: Pass | 
     if p.end not in CROSSED:
         return replace(p, visit_id=p.record_no)
     seeds = {_plate(q) for q in (p, was) if q and _plate(q)[0]}
-    known = _known(ledger, seeds, p.arrived_at_ms) | _own(ledger, was)
+    known = _known(ledger, seeds, p.arrived_at_ms, _reach(p, was, seeds, ledger)) | _own(ledger, was)
     standing, later = _split(ledger, known, p.arrived_at_ms, p.pass_id)
     own_id = next((v.visit_id for v in known.values() if p.pass_id == (v.in_pass or v.out_pass)), f"V{p.record_no}")
     later.append(Crossing(p.pass_id, *_plate(p), p.direction, p.arrived_at_ms, own_id))
-    found = pair(standing, later, near_within_ms=gate_rules().near_within_ms)
+    found = pair(standing, later, near_within_ms=gate_rules().near_within_ms, is_known=ledger.is_registered)
     gone = {v.visit_id for v in known.values() if v not in standing_before(known, p.arrived_at_ms)} - set(found)
     change.visits += [v for v in found.values() if v != known.get(v.visit_id)] + [void(i) for i in sorted(gone)]
     visit_of = {name: v.visit_id for v in found.values() for name in (v.in_pass, v.out_pass) if name}
@@ -51,27 +53,38 @@ def _plate(p: Pass) -> Plate:
     return (p.identity.plate_no, p.identity.plate_colour) if p.identity else ("", "5")
 
 
-def _known(ledger: Ledger, seeds: set[Plate], from_ms: int) -> dict[str, VisitRow]:
+def _reach(p: Pass, was: Pass | None, seeds: set[Plate], ledger: Ledger) -> Reach:
+    """How far around a plate to look: only an exit that has no visit of its own plate is inferred, so that mostly the
+    confusable ones will do: nothing came after this pass, no exit of its colour stands loose, and its own visit is there."""
+    rows = [v for plate, colour in seeds for v in ledger.visits_from(plate, colour, p.arrived_at_ms)]
+    is_last = all(max(v.time_in_ms or 0, v.time_out_ms or 0) < p.arrived_at_ms for v in rows)
+    is_plain = was is None and is_last and not any(ledger.loose_from(colour, p.arrived_at_ms) for _, colour in seeds)
+    return one_apart if is_plain and (p.direction == "in" or rows) else one_off
+
+
+def _known(ledger: Ledger, seeds: set[Plate], from_ms: int, reach: Reach) -> dict[str, VisitRow]:
     """The visits that a pass at from_ms may touch: of its plate and the plates one character off, and on from those with later passes."""
     known: dict[str, VisitRow] = {}
     done: set[Plate] = set()
     # an exit that took a plate at one character may be one character from the seed's, and that plate then two
-    taken = {(plate, colour) for _, colour in seeds for plate in ledger.near_from(colour, from_ms)}
-    next_plates = set(seeds) | taken | {n for s in seeds for n in _near(ledger, s)}
+    taken = {(plate, colour) for _, colour in seeds for plate in ledger.loose_from(colour, from_ms)}
+    next_plates = set(seeds) | taken | {n for s in seeds for n in _near(ledger, s, reach)}
     while next_plates:
         done |= next_plates
         rows = [v for plate, colour in sorted(next_plates) for v in ledger.visits_from(plate, colour, from_ms)]
         known |= {v.visit_id: v for v in rows}
         busy = {(v.plate_no, v.plate_colour) for v in rows if max(v.time_in_ms or 0, v.time_out_ms or 0) >= from_ms}
         busy |= {
-            _plate(q) for v in rows if v.pair_basis == "near" and v.out_pass and (q := ledger.pass_of("", v.out_pass))
+            _plate(q)
+            for v in rows
+            if v.pair_basis in ("near", "inferred") and v.out_pass and (q := ledger.pass_of("", v.out_pass))
         }
-        next_plates = (busy | {n for b in busy for n in _near(ledger, b)}) - done
+        next_plates = (busy | {n for b in busy for n in _near(ledger, b, reach)}) - done
     return known
 
 
-def _near(ledger: Ledger, plate: Plate) -> set[Plate]:
-    return {(found, plate[1]) for found in ledger.plates_among(one_apart(plate[0]), plate[1])}
+def _near(ledger: Ledger, plate: Plate, reach: Reach) -> set[Plate]:
+    return {(found, plate[1]) for found in ledger.plates_among(reach(plate[0]), plate[1])}
 
 
 def _own(ledger: Ledger, was: Pass | None) -> dict[str, VisitRow]:

@@ -396,8 +396,12 @@ class Ledger(Protocol):
         """Those of these plates that have a visit."""
         ...
 
-    def near_from(self, plate_colour: str, from_ms: int) -> list[str]:
-        """Plates of the visits that an exit joined as `near` from that moment on."""
+    def loose_from(self, plate_colour: str, from_ms: int) -> list[str]:
+        """Plates of the visits whose exit from that moment on came with another plate, and of exits that stand alone."""
+        ...
+
+    def is_registered(self, plate_no: str, plate_colour: str) -> bool:
+        """Whether this is the plate of a registered vehicle in use."""
         ...
 
     def visit(self, visit_id: str) -> VisitRow | None: ...

@@ -72,6 +72,27 @@ def test_exit_near_two_open_visits_stands_alone_and_an_exact_one_is_taken_first(
                                        crossing(4, "云A111LS", "out", 1))} == {"inside", "unpaired"}  # fmt: skip
 
 
+def nobody(plate, colour):
+    """No vehicle is registered."""
+    return False
+
+
+@pytest.mark.requirement("X-23")
+@pytest.mark.parametrize(("inside", "out", "registered", "basis"), [
+    (["云A11118"], "云A11148", ["云A11118"], "inferred"),  # an exit that nobody has registered
+    (["云A11148"], "云A11118", ["云A11118"], "inferred"),  # an entry that nobody has
+    (["云A11118"], "云A11148", ["云A11118", "云A11148"], None),  # two vehicles of the plant
+    (["云A11118", "云A11128"], "云A11148", ["云A11118", "云A11128"], None),  # which of the two?
+    (["云A11118"], "云A11144", ["云A11118"], None),  # two characters
+    (["云A11118", "云A1111B"], "云A11118", [], "exact"),
+    (["云A1111B", "云A11148"], "云A11118", [], "near"),  # a confusable one is likelier
+])  # fmt: skip
+def test_exit_one_character_off_is_inferred_only_where_one_plate_is_no_vehicle_of_the_plant(inside, out, registered, basis):
+    crossings = [crossing(n, plate, "in", n / 10) for n, plate in enumerate(inside, 1)] + [crossing(9, out, "out", 2)]
+    found = pair([], crossings, near_within_ms=24 * HOUR, is_known=lambda plate, colour: plate in registered)
+    assert [v.pair_basis for v in found.values() if v.out_pass == "p9"] == [basis]
+
+
 def a_pass(number, plate, direction, at_ms, end="completed", colour="1"):
     lane = "g1-b01" if direction == "in" else "g1-b02"
     where = place(lane)
@@ -111,7 +132,7 @@ def visit_of_passes(file):
 def traffic(seed, count):
     """Passes of few plates, some one character apart, close in time: the worst for pairing."""
     rng = random.Random(seed)
-    base = ["云A11118", "云A1111B", "云A11138", "云A22285", "云A2228S", "云A22Z85", ""]
+    base = ["云A11118", "云A1111B", "云A11138", "云A22285", "云A2228S", "云A22Z85", "云A22385", "粤A22285", ""]
     return [
         a_pass(n + 1, rng.choice(base), rng.choice(("in", "out")), T0 + rng.randrange(40) * HOUR // 2)
         for n in range(count)
@@ -135,7 +156,7 @@ async def test_passes_known_in_any_order_make_the_visits_that_they_make_in_order
         file.close()
     assert results[0] == results[1]
     whole = pair([], [Crossing(p.pass_id, *(p.identity.plate_no, "1"), p.direction, p.arrived_at_ms, f"V{p.record_no}") for p in passes],
-                 near_within_ms=24 * HOUR)  # fmt: skip
+                 near_within_ms=24 * HOUR, is_known=nobody)  # fmt: skip
     assert results[0][0] == {
         (v.in_pass, v.out_pass, v.state, v.pair_basis, v.visit_id, v.plate_no) for v in whole.values()
     }
@@ -156,7 +177,7 @@ async def test_late_pass_moves_exits_along_a_chain_of_plates_one_character_apart
     for p in order:
         await end(SqliteLedger(file), p)
     whole = pair([], [Crossing(p.pass_id, p.identity.plate_no, "1", p.direction, p.arrived_at_ms, f"V{p.record_no}") for p in passes],
-                 near_within_ms=24 * HOUR)  # fmt: skip
+                 near_within_ms=24 * HOUR, is_known=nobody)  # fmt: skip
     assert visits(file) == {
         (v.in_pass, v.out_pass, v.state, v.pair_basis, v.visit_id, v.plate_no) for v in whole.values()
     }
@@ -182,7 +203,7 @@ async def test_corrected_plate_is_paired_anew_and_says_so(tmp_path):
     assert (body["old"]["visit_id"], body["new"]["visit_id"]) == (wrong.visit_id, first.visit_id)
     assert findings(file) == [] and sum((await rebuild(file, T0)).values()) == 0
     await correct(
-        replace(wanted, fields={"plate_no": "云A12346"}), ledger=ledger, queries=SqliteQueries(file), clock=Now()
+        replace(wanted, fields={"plate_no": "云A12366"}), ledger=ledger, queries=SqliteQueries(file), clock=Now()
     )
     assert {v[2] for v in visits(file)} == {"inside", "unpaired"} and findings(file) == []
     file.close()

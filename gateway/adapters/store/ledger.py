@@ -129,8 +129,11 @@ class SqliteLedger:
     def plates_among(self, plates: Sequence[str], plate_colour: str) -> list[str]:
         return self._file.read(lambda c: visits.plates_among(c, plates, plate_colour))
 
-    def near_from(self, plate_colour: str, from_ms: int) -> list[str]:
-        return self._file.read(lambda c: visits.near_from(c, plate_colour, from_ms))
+    def loose_from(self, plate_colour: str, from_ms: int) -> list[str]:
+        return self._file.read(lambda c: visits.loose_from(c, plate_colour, from_ms))
+
+    def is_registered(self, plate_no: str, plate_colour: str) -> bool:
+        return self._file.read(lambda c: visits.is_registered(c, plate_no, plate_colour))
 
     def visit(self, visit_id: str) -> VisitRow | None:
         return self._file.read(lambda c: visits.visit(c, visit_id))

@@ -43,17 +43,28 @@ def visits_from(conn: sqlite3.Connection, plate: str, colour: str, from_ms: int)
 
 def plates_among(conn: sqlite3.Connection, plates: Sequence[str], colour: str) -> list[str]:
     """Those of these plates that have a visit."""
-    return [p for p in plates if conn.execute(
-        "select 1 from visit where plate_no = ? and plate_colour = ? limit 1", (p, colour)).fetchone()]  # fmt: skip
-
-
-def near_from(conn: sqlite3.Connection, colour: str, from_ms: int) -> list[str]:
-    """Plates of the visits that an exit joined as `near` from that moment on."""
     rows = conn.execute(
-        "select distinct plate_no from visit where pair_basis = 'near' and plate_colour = ? and time_out_ms >= ?",
-        (colour, from_ms),
+        "select value from json_each(?) where exists (select 1 from visit where plate_no = value and plate_colour = ?)",
+        (json.dumps(plates), colour),
     )
     return [row[0] for row in rows]
+
+
+def loose_from(conn: sqlite3.Connection, colour: str, from_ms: int) -> list[str]:
+    """Plates of the visits whose exit from that moment on came with another plate, and of exits that stand alone."""
+    rows = conn.execute(
+        "select plate_no from visit where pair_basis in ('near', 'inferred') and plate_colour = ? and time_out_ms >= ?"
+        " union select plate_no from visit where state = 'unpaired' and plate_colour = ? and time_out_ms >= ? and plate_no <> ''",
+        (colour, from_ms, colour, from_ms),
+    )
+    return [row[0] for row in rows]
+
+
+def is_registered(conn: sqlite3.Connection, plate: str, colour: str) -> bool:
+    """Whether this is the plate of a registered vehicle in use."""
+    return conn.execute(
+        "select 1 from register_row where register = 'vehicle' and row_key = ? and is_removed = 0", (f"{plate}/{colour}",)
+    ).fetchone() is not None  # fmt: skip
 
 
 def visit(conn: sqlite3.Connection, visit_id: str) -> VisitRow | None:

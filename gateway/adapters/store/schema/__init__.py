@@ -36,6 +36,7 @@ from gateway.adapters.store.schema.m0005_visits import m0005_visits
 from gateway.adapters.store.schema.m0006_counters import m0006_counters
 from gateway.adapters.store.schema.m0007_offline import m0007_offline
 from gateway.adapters.store.schema.m0008_findings import m0008_findings
+from gateway.adapters.store.schema.m0009_inferred_pairs import m0009_inferred_pairs
 
 MIGRATIONS = (
     m0001_first_tables,
@@ -46,6 +47,7 @@ MIGRATIONS = (
     m0006_counters,
     m0007_offline,
     m0008_findings,
+    m0009_inferred_pairs,
 )
 
 migrations = Migrations("ledger")
