@@ -81,7 +81,10 @@ def vision(config: ConfigOption = Path("site.toml")) -> None:
 def import_registers(
     document: Path,
     accepted_by: Annotated[
-        str, typer.Option(help="谁认可文件中已审核的车辆 who accepts its vehicles with is_audited; default: they wait for their audit")
+        str,
+        typer.Option(
+            help="谁认可文件中已审核的车辆 who accepts its vehicles with is_audited; default: they wait for their audit"
+        ),
     ] = "",
     config: ConfigOption = Path("site.toml"),
 ) -> None:
@@ -142,6 +145,21 @@ def revoke(
     raise typer.Exit(revoke_technician(config, name))
 
 
+@pki.command()
+def rights(
+    out: Annotated[Path | None, typer.Option(help="写到哪里 folder; default: mosquitto in the data directory")] = None,
+    run_as: Annotated[str, typer.Option(help="mosquitto 以谁运行 the user that mosquitto becomes")] = "mosquitto",
+    reload: Annotated[
+        bool, typer.Option("--reload", help="让运行中的 mosquitto 重读 the running mosquitto reads them")
+    ] = False,
+    config: ConfigOption = Path("site.toml"),
+) -> None:
+    """写 mosquitto 的权限 Write mosquitto.conf, rights and revocations from the site file: after a new lane, technician or key."""
+    from gateway.app import write_broker_rights
+
+    raise typer.Exit(write_broker_rights(config, out, run_as, reload))
+
+
 @bench.command()
 def link(
     faults: Annotated[int, typer.Option(min=2, help="number of faults, half at each broker")] = 1000,
@@ -199,7 +217,9 @@ def bench_lane(
     processes: Annotated[int, typer.Option(min=1, max=16, help="interpreters at a time")] = 2,
     update: Annotated[
         Literal["whole", "sampled", "small", "none"],
-        typer.Option(help="升级断电 power cuts: of a whole image at every flash operation, at each seventh; of a small image; none"),
+        typer.Option(
+            help="升级断电 power cuts: of a whole image at every flash operation, at each seventh; of a small image; none"
+        ),
     ] = "sampled",
     plot: Annotated[Path | None, typer.Option(help="图 also draw the sensor-to-stop times: an SVG file")] = None,
     as_json: JsonOption = False,
@@ -303,10 +323,16 @@ def bench_plates(
 @reading_models.command("gauge")
 def gauge_models(
     new: Annotated[str, typer.Argument(help="新模型的哈希前几位 the first digits of the new model's hash")],
-    set_dir: Annotated[Path, typer.Option("--set", help="数据集目录 folder with labels.csv, as `lvzha labels export` writes it")],
+    set_dir: Annotated[
+        Path, typer.Option("--set", help="数据集目录 folder with labels.csv, as `lvzha labels export` writes it")
+    ],
     against: Annotated[str, typer.Option(help="旧模型的哈希，或 shipped; default: the one in use")] = "",
-    split: Annotated[str | None, typer.Option(help="数据划分 val, train or all; default: val where there is one")] = None,
-    out: Annotated[Path | None, typer.Option(help="写 compare.html 的文件夹 folder for compare.html, with pictures")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="数据划分 val, train or all; default: val where there is one")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="写 compare.html 的文件夹 folder for compare.html, with pictures")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="每种方式最多几个 at most this many of each mode")] = None,
     data: Annotated[Path, typer.Option("--data", help="数据目录 data directory")] = Path("data"),
     as_json: JsonOption = False,
@@ -336,6 +362,21 @@ def bench_passes(
     from tools.bench.passes.run import measure
 
     raise typer.Exit(measure(trucks, lanes, seed, work, models, keep_clips, as_json))
+
+
+@bench.command("near-pairs")
+def bench_near_pairs(
+    out: Annotated[Path, typer.Option(help="工作目录 folder that keeps what was run; a later run goes on")],
+    count: Annotated[int, typer.Option("--pairs", min=1, help="号牌对数 pairs in all")] = 10_000,
+    limit: Annotated[int | None, typer.Option(min=1, help="本次最多 at most this many in this run")] = None,
+    models: Annotated[Path | None, typer.Option(help="模型目录 folder with the models; default: the product's")] = None,
+    seed: Annotated[int, typer.Option(help="random seed")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """易混号牌 Lorries one mistakable character away from a registered one, through reader, vote and policy: wrong openings."""
+    from tools.bench.plates.near_pairs import measure
+
+    raise typer.Exit(measure(out, count, seed, limit, models, as_json))
 
 
 @bench.command("pairing")

@@ -10,6 +10,8 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,14 @@ import structlog
 
 from gateway import __version__
 from gateway.adapters.broker import serve
+from gateway.adapters.broker.access import Access as BrokerAccess
+from gateway.adapters.broker.mosquitto import reload as reload_mosquitto
+from gateway.adapters.broker.mosquitto import write_mosquitto_files
 from gateway.adapters.broker.pki import BROKER_DNS_NAMES, KeyFileError, SiteKeys, ensure_site_keys, revoke
 from gateway.adapters.cameras import photo
 from gateway.adapters.cameras.bank import CameraBank
 from gateway.adapters.cameras.on_demand import CamerasOnDemand
+from gateway.adapters.control.server import ControlServer
 from gateway.adapters.lanes_mqtt.client import MqttLanes
 from gateway.adapters.lanes_mqtt.identity import VisionLink
 from gateway.adapters.papers.lookup_site import LookupSite
@@ -33,10 +39,13 @@ from gateway.adapters.store.commissioning import CommissioningFiles
 from gateway.adapters.store.connection import LedgerFile, StoreRefused
 from gateway.adapters.store.counters import SqliteCounters
 from gateway.adapters.store.heads import LedgerKey, SqliteHeads
+from gateway.adapters.store.label_reads import SqliteCorrections
+from gateway.adapters.store.labels import SqliteLabels
 from gateway.adapters.store.ledger import SqliteLedger
 from gateway.adapters.store.ledger_pack import Packer
 from gateway.adapters.store.ledger_query import LedgerReader, SqliteLedgerQueries
 from gateway.adapters.store.misuse_reads import SqliteMisuseReads
+from gateway.adapters.store.model_registry import ModelRegistry
 from gateway.adapters.store.offline import SqliteOfflineLists
 from gateway.adapters.store.outbox import SqliteOutbox
 from gateway.adapters.store.policy import SqlitePolicies
@@ -54,15 +63,21 @@ from gateway.adapters.technician.access import write as write_access
 from gateway.adapters.uplink.client import open_regulator
 from gateway.adapters.uplink.profile import ProfileError
 from gateway.adapters.uplink.signing import KeyRefused
+from gateway.adapters.vision import cutouts
+from gateway.adapters.vision.pipeline import MODELS_FOLDER
 from gateway.adapters.vision.process import VisionProcess
 from gateway.adapters.web.app import create_app
 from gateway.adapters.web.server import ConsolePortUnusable, ConsoleServer
 from gateway.config import ConfigRefused, Settings, load
-from gateway.domain import technicians
+from gateway.domain import framing, technicians
+from gateway.domain.labels import Keeping
 from gateway.domain.policy_pack import PackRefused
 from gateway.domain.retention import RetentionRefused
 from gateway.domain.vehicles import VehicleRefused
+from gateway.eyes import Eyes
+from gateway.ledger_hands import evidence_desk, policy_desk, quality_desk
 from gateway.services.audit_desk import AuditDesk
+from gateway.services.by_hand import ByHand, commands_of
 from gateway.services.capture import VehicleCapture
 from gateway.services.changes import Changes
 from gateway.services.commissioning_desk import CommissioningDesk
@@ -70,39 +85,49 @@ from gateway.services.conditions import Conditions
 from gateway.services.counting import CounterDesk
 from gateway.services.desk import SiteDesk
 from gateway.services.desk_port import Condition
+from gateway.services.expected_plates import ExpectedPlates
 from gateway.services.goods_desk import GoodsDesk
 from gateway.services.housekeeper import Housekeeper
 from gateway.services.judging import CLOCK_PLAUSIBLE_FROM_MS
+from gateway.services.label_desk import LabelDesk
+from gateway.services.label_keeper import LabelKeeper, record_consent
 from gateway.services.lane_desk import LaneDesk
 from gateway.services.lane_view import LaneNow
 from gateway.services.late_entry import LateEntries
 from gateway.services.ledger_desk import LedgerDesk
 from gateway.services.ledger_query import LedgerQuery
 from gateway.services.misuse import FiguresRefused, MisuseWatch, load_figures
+from gateway.services.model_watch import ModelWatch
 from gateway.services.naming import Namer
 from gateway.services.office import Office
 from gateway.services.offline_lists import OfflineLists
 from gateway.services.over_limit_desk import OverLimitDesk
 from gateway.services.paper_form import PaperForm
 from gateway.services.passage_record import Place
+from gateway.services.platform_findings import PlatformFindings
+from gateway.services.platform_uploads import PlatformUploads
 from gateway.services.policy_book import PolicyBook
 from gateway.services.policy_watch import PolicyWatch
+from gateway.services.ports import LedgerUnavailable
+from gateway.services.pulls import Pulls, PullSettings, Sink
 from gateway.services.register_book import RegisterBook
 from gateway.services.register_desk import RegisterDesk
 from gateway.services.register_watch import RegisterWatch
 from gateway.services.relay import Relay, RelaySettings
 from gateway.services.technician_desk import TechnicianDesk
 from gateway.services.use_records import UseDesk
+from gateway.services.visit_watch import VisitWatch
 from gateway.services.watching import LedgerWatch
 
 log = structlog.get_logger()
 
+SINK_TIMEOUT_S = 60.0  # a list of the regulator is in the ledger by then
 REFUSAL_SHOWN_MS = 600_000  # a refused message stays on the page for ten minutes
 PROFILES = Path(__file__).parent / "adapters" / "uplink" / "profiles"
 REFUSALS = (
     ConfigRefused, StoreRefused, PackRefused, ProfileError, KeyRefused, KeyFileError, ConsolePortUnusable,
     serve.BrokerStartError, VehicleRefused, RetentionRefused,
-    FiguresRefused,
+    FiguresRefused, framing.FiguresRefused,
 )  # fmt: skip
 
 
@@ -169,16 +194,21 @@ async def _vision(settings: Settings) -> None:
         link.start(loop)
         parts.callback(link.stop)
         notify("READY=1")
-        await Namer(link, capture, cameras, clock, frames).run()
+        models = ModelWatch(ModelRegistry(settings.site.data_dir, MODELS_FOLDER), reader, clock, "vision")
+        watching = asyncio.create_task(models.run(), name="models")
+        try:
+            await Namer(link, capture, cameras, clock, frames).run()
+        finally:
+            watching.cancel()
 
 
-def import_document(config: Path, document: Path) -> int:
+def import_document(config: Path, document: Path, accepted_by: str = "") -> int:
     try:
         settings = load(config)
         doc = json.loads(document.read_text(encoding="utf-8"))
         file = LedgerFile(settings.site.data_dir)
         try:
-            counts = SqliteRegisters(file).import_document(doc)
+            counts = SqliteRegisters(file).import_document(doc, accepted_by=accepted_by)
         finally:
             file.close()
     except OSError as error:
@@ -190,6 +220,8 @@ def import_document(config: Path, document: Path) -> int:
     except REFUSALS as refusal:
         return _refuse("无法导入 cannot import", refusal)
     print(f"已导入 imported: {counts['vehicles']} vehicles, {counts['over_limit']} over-limit entries")
+    if counts["vehicles"] and not accepted_by.strip():
+        print("车辆待审核：导入不等于审核 the vehicles wait for their audit: an import is none (lvzha audit, or --accepted-by NAME)")
     return 0
 
 
@@ -229,7 +261,27 @@ def revoke_technician(config: Path, name: str) -> int:
         revoke(settings.site.data_dir / "keys", site_code=settings.site.enterprise_code, name=full)
     except REFUSALS as refusal:
         return _refuse("未收回 not revoked", refusal)
-    print(f"{full}: 已收回 revoked; 用 mosquitto 时请重写权限文件 with mosquitto write its list of rights again")
+    print(f"{full}: 已收回 revoked; 用 mosquitto 时接着运行 with mosquitto now run: lvzha pki rights --reload")
+    return 0
+
+
+def write_broker_rights(config: Path, out: Path | None, run_as: str, is_reloading: bool) -> int:
+    """mosquitto's files from the site file, and a reload: a new lane or technician is let in, a revoked key out, without a restart."""
+    try:
+        settings = load(config)
+        folder = (out or settings.site.data_dir / "mosquitto").resolve()
+        access = BrokerAccess(_keys(settings), settings.site.enterprise_code, [lane.id for lane in settings.lanes])
+        path = write_mosquitto_files(folder, access, host=settings.broker.host, port=settings.broker.port, run_as=run_as)
+        pid = reload_mosquitto(folder) if is_reloading else None
+    except REFUSALS as refusal:
+        return _refuse("未写入 not written", refusal)
+    except OSError as error:
+        return _refuse("未写入 not written", f"{error.filename or 'mosquitto'}: {error.strerror}")
+    print(f"{path}: {len(access.lanes)} 车道 lanes, {len(access.technicians())} 技术员 technicians")
+    if is_reloading and pid is None:
+        return _refuse("未重读 not reloaded", f"没有以此文件启动的 mosquitto no mosquitto runs with it; start: mosquitto -c {path}")
+    if pid is not None:
+        print(f"mosquitto {pid}: 已重读权限和吊销列表 has read rights and revocations again; 连接不断 no connection ends")
     return 0
 
 
@@ -282,6 +334,7 @@ class Gateway:
         self.changes = Changes()
         self.conditions = Conditions(self.clock, self.changes)
         self.policy_watch = PolicyWatch(self.book, self.over_limit, self.conditions, self.clock)
+        self.visit_watch = VisitWatch(SqliteVisits(self.file), self.clock, self.conditions)
         self.register_watch = RegisterWatch(self.register_book, self.audit, self.conditions)
         self.frames = CameraBank({c.code: c.url for c in settings.cameras})
         self.reader = VisionProcess()
@@ -297,20 +350,41 @@ class Gateway:
             app_id=settings.uplink.app_id, private_key_file=settings.uplink.private_key,
             platform_key_file=settings.uplink.platform_key, data_dir=settings.site.data_dir, clock=self.clock,
         )  # fmt: skip
-        self.relay = Relay(self.outbox, regulator, self.clock, status_provider=self._status,
-                           on_condition=self._on_relay_condition, settings=_relay_settings(settings, regulator))  # fmt: skip
+        self.tasks = SqliteTasks(self.file)
+        self.platform_findings = PlatformFindings(self.tasks, self.outbox, self.conditions, self.clock)
+        sinks = {"exceedVehicle": self.over_limit.receive, "basStrategy": self.book.receive, "alarmVehicle": self.platform_findings.receive}
+        self.pulls = Pulls(regulator, self.outbox, self.clock, {op: self._on_loop(sink) for op, sink in sinks.items()},
+                           on_condition=self._on_relay_condition, settings=PullSettings(**_of_schedule(PullSettings, regulator)))  # fmt: skip
+        self.relay = Relay(self.outbox, regulator, self.clock, status_provider=self._status, on_condition=self._on_relay_condition,
+                           settings=_relay_settings(settings, regulator), pulls=self.pulls)  # fmt: skip
         ledger_key, terms = LedgerKey(settings.site.data_dir), load_terms()
+        self.eyes = Eyes(settings, self.file, ledger=self.ledger, queries=self.queries, frames=self.frames, clock=self.clock,
+                         conditions=self.conditions, changes=self.changes, terms=terms)  # fmt: skip
+        self.keeping, self.labels = keeping_of(settings), self._open_labels()
+        self.models = ModelWatch(ModelRegistry(settings.site.data_dir, MODELS_FOLDER), self.reader, self.clock, "gateway",
+                                 ledger=self.ledger, queries=self.queries, conditions=self.conditions)  # fmt: skip
+        self.label_keeper = (
+            LabelKeeper(self.keeping, self.labels, cutouts, SqliteCorrections(self.file), self.queries, self.reader, self.clock, terms)
+            if self.labels else None
+        )  # fmt: skip
+        heads = SqliteHeads(self.file, ledger_key)
         self.housekeeper = Housekeeper(
-            heads=SqliteHeads(self.file, ledger_key), retention=SqliteSweep(self.file, ledger_key, terms), terms=terms,
+            heads=heads, retention=SqliteSweep(self.file, ledger_key, terms), terms=terms,
             clock=self.clock, conditions=self.conditions, hand_on=lambda head: self.link.hand_head(f"{head['seq']}:{head['hash']}"),
-            clock_is_trusted=lambda: self.clock_state() == "trusted",
+            clock_is_trusted=lambda: self.clock_state() == "trusted", beside=[part for part in (self.eyes.clips, self.label_keeper) if part],
         )  # fmt: skip
         capture = VehicleCapture(self.frames, self.reader, self.clock, budget_ms=settings.reading.budget_ms,
-                                 min_agreeing=settings.reading.min_agreeing)  # fmt: skip
+                                 min_agreeing=settings.reading.min_agreeing, framing=self.eyes.framing,
+                                 known=ExpectedPlates(self.registers, self.book.store, self.ledger, self.clock))  # fmt: skip
         nows = {lane.id: LaneNow(lane.id, self.clock, self.link.lane_clock(lane.id)) for lane in settings.lanes}
         self.lists = OfflineLists(
             {lane.id: (lane.direction, nows[lane.id]) for lane in settings.lanes}, store=SqliteOfflineLists(self.file),
             book=self.book, clock=self.clock, conditions=self.conditions, send=self.link.send_list,
+        )  # fmt: skip
+        self.platform_uploads = PlatformUploads(
+            self.outbox, regulator, registers=self.register_book.store, book=self.book, over_limit=self.over_limit, clock=self.clock,
+            applied=self.lists.applied, enterprise_code=settings.site.enterprise_code, entrance_code=settings.lanes[0].entrance_code,
+            wake_relay=self.relay.notify, tell=self.platform_findings.tell,
         )  # fmt: skip
         sides = SqliteSides(self.file)
         goods = GoodsDesk(
@@ -319,13 +393,15 @@ class Gateway:
         self.desks = {
             lane.id: LaneDesk(
                 Place(settings.site.enterprise_code, lane.id, lane.name, lane.direction, lane.entrance_code,
-                      lane.barrier_code, lane.head_camera, lane.body_camera),
+                      lane.barrier_code, lane.head_camera, lane.body_camera, lane.rear_camera or "", lane.plate_zone),
                 ledger=self.ledger, link=self.link, now=nows[lane.id], lists=self.lists,
                 capture=capture, photographs=photo, book=self.book, clock=self.clock, changes=self.changes,
-                conditions=self.conditions, wake_relay=self.relay.notify, goods=goods,
+                conditions=self.conditions, wake_relay=self.relay.notify, goods=goods, labels=self.label_keeper,
+                see=self.eyes.see,
             )
             for lane in settings.lanes
         }  # fmt: skip
+        self.eyes.desks = self.desks
         self.technicians = TechnicianDesk(self.desks, ledger=self.ledger, queries=self.queries, configs=self.link,
                                           clock=self.clock, answer=self.link.answer_technician)  # fmt: skip
         self.commissioning = CommissioningDesk(
@@ -337,30 +413,39 @@ class Gateway:
         self.office = Office(
             ledger=self.ledger, queries=self.queries, visits=SqliteVisits(self.file), paper=paper, goods=goods, clock=self.clock,
             late=LateEntries({name: desk.place for name, desk in self.desks.items()}, ledger=self.ledger, book=self.book, paper=paper,
-                             clock=self.clock, wake_relay=self.relay.notify),
+                             clock=self.clock, wake_relay=self.relay.notify, bookings=goods),
             uses=UseDesk(ledger=self.ledger, sides=sides, registers=self.register_book.store, clock=self.clock),
         )  # fmt: skip
+        self.evidence = evidence_desk(self.file, self.ledger, self.queries, self.clock, tell=self._on_evidence)
+        self.policy = policy_desk(
+            self.file, self.book, self.over_limit, self.clock, tell=lambda: self.changes.tell("health")
+        )
+        self.control = ControlServer(settings.site.data_dir, ByHand(commands_of(self.evidence, self.policy)).do)
         self._orders: set[asyncio.Task[None]] = set()
         self.desk = SiteDesk(
             enterprise_code=settings.site.enterprise_code, name=settings.site.name, version=__version__, lanes=self.desks,
             queries=self.queries, registers=self.registers, outbox=self.outbox, frames=self.frames, clock=self.clock,
-            changes=self.changes, conditions=self.conditions, clock_state=self.clock_state,
+            changes=self.changes, conditions=self.conditions, clock_state=self.clock_state, sides=sides,
         )  # fmt: skip
         self.reading_apart, self.watch_reader = (
             LedgerReader(settings.site.data_dir),
             LedgerReader(settings.site.data_dir),
         )
-        self.tasks, self.ledger_query = SqliteTasks(self.file), LedgerQuery(SqliteLedgerQueries(self.reading_apart))
+        self.ledger_query = LedgerQuery(SqliteLedgerQueries(self.reading_apart))
         self.counters = CounterDesk(SqliteCounters(self.watch_reader), self.tasks, self.clock, self.conditions,
                                     lambda lane: self.desks[lane].place.name if lane in self.desks else lane)  # fmt: skip
         self.misuse = MisuseWatch(SqliteMisuseReads(self.watch_reader, self.file), self.tasks, self.clock, self.conditions,
-                                  load_figures(), self.frames.thumbs)  # fmt: skip
+                                  load_figures(), self.frames.thumbs,
+                                  online=lambda: [lane for lane, desk in self.desks.items() if desk.now.is_online])  # fmt: skip
         self.ledger_watch = LedgerWatch(
             self.counters, self.misuse, Packer(self.file, self.watch_reader), self.clock, self.conditions
         )
         ledger = LedgerDesk(self.ledger_query, self.tasks, SqliteCounters(self.reading_apart), self.clock,
-                            {lane.id: lane.name for lane in settings.lanes})  # fmt: skip
-        self.console = ConsoleServer(create_app(self.desk, self.frames, title=settings.site.name, registers=RegisterDesk(self.register_book, self.audit, tables, settings.site.data_dir), office=self.office, ledger=ledger),
+                            {lane.id: lane.name for lane in settings.lanes}, write_rows=tables.write_rows,
+                            accept_picture=self.misuse.accept_picture)  # fmt: skip
+        self.quality = quality_desk(self.file, self.ledger, self.reading_apart, ledger_key, heads, self.audit, self.clock)
+        self.console = ConsoleServer(create_app(self.desk, self.frames, title=settings.site.name, registers=RegisterDesk(self.register_book, self.audit, tables, settings.site.data_dir), office=self.office, ledger=ledger, policy=self.policy, evidence=self.evidence, quality=self.quality, findings=(sides, self.eyes.clips.path),
+                                                labels=LabelDesk(self.labels, self.keeping, self.clock, {lane.id: lane.name for lane in settings.lanes}) if self.labels else None),
                                      host=settings.web.host, port=settings.web.port)  # fmt: skip
 
     async def run(self) -> None:
@@ -370,10 +455,14 @@ class Gateway:
             loop.add_signal_handler(number, stopping.set)
         async with contextlib.AsyncExitStack() as parts:
             parts.callback(self.file.close)
+            if self.labels:
+                parts.callback(self.labels.close)
             parts.callback(self.reading_apart.close)
             parts.callback(self.watch_reader.close)
             await self.console.start()
             parts.push_async_callback(self.console.stop)
+            await self.control.start()
+            parts.push_async_callback(self.control.stop)
             self.reader.start()
             parts.callback(self.reader.stop)
             self.frames.start()
@@ -392,7 +481,12 @@ class Gateway:
                     ("lists", self.lists.run()),
                     ("housekeeper", self.housekeeper.run()),
                     ("registers", self.register_watch.run()),
+                    ("labels", self._keep_labels()),
+                    ("eyes", self.eyes.run()),
+                    ("models", self.models.run()),
                     ("ledger watch", self.ledger_watch.run()),
+                    ("quality", self._look_at_quality()),
+                    ("platform uploads", self.platform_uploads.run()),
                 )
             ]
             for task in tasks:
@@ -425,6 +519,25 @@ class Gateway:
             self.lists.heard(message)
             await self.technicians.heard(message)
 
+    def _open_labels(self) -> SqliteLabels | None:
+        """None, and a condition, when the labels cannot be opened: they are no evidence and stop nothing."""
+        try:
+            return SqliteLabels(self.settings.site.data_dir)
+        except StoreRefused as refused:
+            self.conditions.raise_("labels.unusable", "warning", f"标注库无法打开：{refused}", f"labels: {refused}")
+            return None
+
+    async def _keep_labels(self) -> None:
+        """The consent is entered as it stands in the settings, then corrections are looked for, for ever."""
+        while True:
+            try:
+                await record_consent(self.keeping, ledger=self.ledger, queries=self.queries, clock=self.clock)
+                break
+            except LedgerUnavailable as error:
+                log.warning("consent not entered yet", error=str(error))
+                await asyncio.sleep(10.0)
+        await (self.label_keeper.run() if self.label_keeper else asyncio.Event().wait())
+
     async def _ticks(self) -> None:
         while True:
             self.lanes_alive_mono_s = self.clock.mono_s()
@@ -434,6 +547,7 @@ class Gateway:
             await self.commissioning.tick()
             self._watch()
             self.policy_watch.tick()
+            self.visit_watch.tick()
             notify("WATCHDOG=1")
             await asyncio.sleep(1.0)
 
@@ -473,6 +587,22 @@ class Gateway:
     def _on_link(self, is_up: bool, reason: str) -> None:
         self._say(not is_up, "broker.away", "alarm", f"消息代理断开：{reason}", f"the message broker is away: {reason}")
 
+    async def _look_at_quality(self) -> None:
+        """What breaks here is told and tried again: it must not stop the lanes."""
+        while True:
+            try:
+                await self.quality.run()
+            except Exception as error:
+                log.exception("quality not looked at")
+                self.conditions.raise_("watch.quality", "warning", f"台账质量检查出错：{error}", f"looking at the ledger's quality failed: {error}")  # fmt: skip
+                await asyncio.sleep(3600.0)
+                self.conditions.clear("watch.quality")
+
+    def _on_evidence(self, word: str) -> None:
+        """A person changed a row: its pages show it, and the regulator is told by its revision."""
+        self.changes.tell(word)
+        self.relay.notify()
+
     def _on_order(self, name: str, raw: bytes) -> None:
         """A technician's order; one that is none is answered if it names itself."""
         try:
@@ -484,6 +614,19 @@ class Gateway:
             return
         self._orders.add(task)
         task.add_done_callback(self._orders.discard)
+
+    def _on_loop(self, sink: Sink) -> Sink:
+        """For the relay's thread: the list is taken on the event loop, where policy and registers are read."""
+
+        async def take(items: Sequence[Mapping[str, Any]]) -> object:
+            return sink(items)
+
+        def from_thread(items: Sequence[Mapping[str, Any]]) -> object:
+            if self.loop is None or self.loop.is_closed():
+                raise RuntimeError("the gateway is not running")
+            return asyncio.run_coroutine_threadsafe(take(items), self.loop).result(SINK_TIMEOUT_S)
+
+        return from_thread
 
     def _on_relay_condition(self, code: str, condition: Condition | None) -> None:
         """Called from the relay's thread."""
@@ -513,9 +656,16 @@ class Gateway:
             ],
             "cameras": [{"camera_code": code, "online": h.is_online} for code, h in health.items()],
             "ledger_head": self.housekeeper.head_text(),
+            **self.pulls.versions(),
             "disk_free_percent": round(100 * _free_share(self.settings.site.data_dir)),
             "clock_state": "synced" if self.clock_state() == "trusted" else "unsynced",
         }
+
+
+def keeping_of(settings: Settings) -> Keeping:
+    given = settings.labelling
+    return Keeping(given.keep, given.consent_by.strip(), given.consent_on, given.licence.strip(), given.doubt_below,
+                   given.sure_one_in, given.most_per_day)  # fmt: skip
 
 
 async def _time_service(settings: Settings, clock: SystemClock) -> sntp.SntpServer:
@@ -542,10 +692,13 @@ def _keys(settings: Settings) -> SiteKeys:
 
 
 def _relay_settings(settings: Settings, regulator: Any) -> RelaySettings:
-    schedule = vars(regulator.profile.schedule) | (
-        {"heartbeat_s": settings.uplink.heartbeat_s} if settings.uplink.heartbeat_s else {}
-    )
-    return RelaySettings(**{k: v for k, v in schedule.items() if k in RelaySettings.__dataclass_fields__})
+    found = RelaySettings(**_of_schedule(RelaySettings, regulator))
+    return replace(found, heartbeat_s=settings.uplink.heartbeat_s) if settings.uplink.heartbeat_s else found
+
+
+def _of_schedule(kind: Any, regulator: Any) -> dict[str, Any]:
+    """The profile's figures that this part reads."""
+    return {k: v for k, v in vars(regulator.profile.schedule).items() if k in kind.__dataclass_fields__}
 
 
 def _set_up_logging() -> None:

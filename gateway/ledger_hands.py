@@ -19,18 +19,24 @@ from gateway.adapters.control.client import ControlRefused, NobodyRuns, ask
 from gateway.adapters.policies.files import DEFAULT_PACK, SHIPPED, load_pack, over_limit_terms, read_document
 from gateway.adapters.policies.looking_back import apart
 from gateway.adapters.store.connection import LedgerFile
+from gateway.adapters.store.counters import SqliteCounters
 from gateway.adapters.store.erase import SqlitePersonalData
+from gateway.adapters.store.heads import LedgerKey, SqliteHeads
 from gateway.adapters.store.holds import SqliteHolds
 from gateway.adapters.store.ledger import SqliteLedger
+from gateway.adapters.store.ledger_query import LedgerReader, SqliteLedgerQueries
 from gateway.adapters.store.policy import SqlitePolicies
 from gateway.adapters.store.queries import SqliteQueries
 from gateway.adapters.store.reading import StoreRefused
 from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.adapters.store.rebuild import rebuild
+from gateway.adapters.store.register_rows import SqliteRegisterRows
 from gateway.adapters.store.registers import SqliteRegisters
 from gateway.config import ConfigRefused, Settings, load
+from gateway.domain.ledger_filter import LedgerFilter
 from gateway.domain.policy import Policy
 from gateway.domain.policy_pack import PackRefused
+from gateway.services.audit_desk import AuditDesk
 from gateway.services.by_hand import ByHand, commands_of
 from gateway.services.evidence_desk import EvidenceDesk
 from gateway.services.exceptions import Exceptions
@@ -40,7 +46,10 @@ from gateway.services.policy_desk import PolicyDesk
 from gateway.services.policy_figures import response_page
 from gateway.services.policy_rehearsal import forecast_next_day, rehearse_days, report
 from gateway.services.ports import Clock, LedgerUnavailable
+from gateway.services.quality import day_quality
+from gateway.services.quality_desk import QualityDesk, closed_rows
 
+STATED_KINDS = ("correction", "use", "goods", "paper", "misuse", "exception", "deleted", "erased")
 REFUSALS = (
     StoreRefused,
     ConfigRefused,
@@ -102,8 +111,16 @@ def policy_desk(file: LedgerFile, book: PolicyBook, over_limit: OverLimitDesk, c
                 tell: Callable[[], None] = lambda: None) -> PolicyDesk:  # fmt: skip
     store = SqlitePolicies(file)
     return PolicyDesk(
-        book, Exceptions(store, clock), over_limit, store, clock, tell=tell, read_pack=_pack_document, shipped=_shipped,
+        book, Exceptions(store, clock), over_limit, store, SqliteQueries(file), clock, tell=tell, read_pack=_pack_document, shipped=_shipped,
         rehearse=partial(apart, rehearsed, str(file.data_dir)), windows=partial(apart, windows_of, str(file.data_dir)),
+    )  # fmt: skip
+
+
+def quality_desk(file: LedgerFile, ledger: SqliteLedger, reader: LedgerReader, key: LedgerKey, heads: SqliteHeads,
+                 audit: AuditDesk, clock: Clock) -> QualityDesk:  # fmt: skip
+    return QualityDesk(
+        ledger=ledger, queries=SqliteQueries(file), rows=SqliteLedgerQueries(reader), days=SqliteCounters(reader), registers=SqliteRegisters(file),
+        heads=heads, clock=clock, age_of_answer=audit.age_of_answer, sign=key.sign, month=partial(apart, month_of, str(file.data_dir)),
     )  # fmt: skip
 
 
@@ -117,6 +134,22 @@ def rehearsed(data: str, policy: Policy, level: str | None, days: int, now_ms: i
 def windows_of(data: str, since_ms: int, until_ms: int) -> dict[str, Any]:
     with closing(ReadOnlyLedger(Path(data))) as file:
         return response_page(SqlitePolicies(file), since_ms, until_ms)
+
+
+def month_of(data: str, from_ms: int, until_ms: int) -> dict[str, Any]:
+    """Figures of a statement over a month: what was generated, accepted and complete, and what persons changed."""
+    with closing(LedgerReader(Path(data))) as reader, closing(ReadOnlyLedger(Path(data))) as file:
+        rows, of = SqliteLedgerQueries(reader), LedgerFilter(from_ms, until_ms)
+        found = day_quality(closed_rows(rows, of))
+        queries, registers = SqliteQueries(file), SqliteRegisterRows(file).counts()
+        entered = {kind: len(queries.entries_of_kind(kind, from_ms, until_ms)) for kind in STATED_KINDS}
+        by_result = {key[0]: n for key, n in sorted(rows.counts(of, ("control_result",)).items())}
+    return {
+        "rows": found["rows"], "by_control_result": by_result, "accepted": found["rows"] - len(found["not_transmitted"]),
+        "score": found["score"], "transmission_percent": found["transmission_percent"], "completeness_percent": found["completeness_percent"],
+        "recognition_percent": found["recognition_percent"], "lacks": {name: n["rows"] for name, n in found["lacks"].items()},
+        "in_plant_vehicles": registers["in_plant_vehicle"]["rows"], "machines": registers["machine"]["rows"], "entries": entered,
+    }  # fmt: skip
 
 
 def _pack_document(text: str) -> dict[str, Any]:

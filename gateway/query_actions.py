@@ -28,6 +28,7 @@ from gateway.services.ledger_query import MAX_PAGE, LedgerQuery
 from gateway.services.misuse import FiguresRefused, load_figures, replay
 from gateway.services.ports import LedgerUnavailable
 from gateway.services.quality import average_days, day_quality
+from gateway.services.quality_desk import closed_rows
 
 REFUSALS = (StoreRefused, QueryRefused, TaskRefused, FiguresRefused, LedgerUnavailable)
 DAY_MS = 86_400_000
@@ -174,13 +175,7 @@ def quality(data: Path, day: str, as_json: bool) -> int:
         of = filter_from({"from": wanted, "until": wanted})
         with _reader(data) as reader:
             queries = SqliteLedgerQueries(reader)
-            found, cursor, rows = [], None, []
-            while True:
-                found, _, _, cursor = queries.page(of, limit=MAX_PAGE, cursor=cursor, way="older")
-                states = queries.upload_states([p.pass_id for p in found])
-                rows += [(p, states.get(p.pass_id, "")) for p in found if not p.is_open]
-                if cursor is None:
-                    break
+            rows = list(closed_rows(queries, of))
             result = {"ledger": "in_out", "day": wanted, **day_quality(rows)}
             if of.until_ms:
                 by_day = queries.counts(LedgerFilter(of.until_ms - 31 * DAY_MS, of.until_ms), ("day",))

@@ -53,6 +53,7 @@ KINDS = (
     "task",  # a person closed a task, with a reason
     "label_consent",  # whether pictures may be kept for labelling: who consented, on which day, the site's licence
     "model",  # another model reads from now on, or one was refused: who chose it, why, old and new hash
+    "quality",  # the ledger was looked at: ten drawn rows of a day, all rows of a week; or a month was stated and signed
     "erased",  # personal values removed at a person's request; their digests stay
 )
 

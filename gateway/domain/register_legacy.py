@@ -22,19 +22,25 @@ def vehicle_of(values: Mapping[str, str], *, is_audited: bool, certificates: Map
     return Vehicle(**(base | known), is_audited=is_audited, certificates=dict(certificates))
 
 
-def entry_of_vehicle(doc: Mapping[str, Any], *, by: str, origin: str, change_set: str = "") -> dict[str, Any]:
-    """Body of a register entry from a vehicle of a JSON document; is_audited = its items are accepted as they stand."""
+def entry_of_vehicle(
+    doc: Mapping[str, Any], *, by: str, origin: str, change_set: str = "", accepted_by: str = ""
+) -> dict[str, Any]:
+    """Body of a register entry from a vehicle of a JSON document.
+
+    An import is no audit: is_audited in the document is another's word. Only a person who takes it on himself
+    (accepted_by) makes the items accepted as they stand, and the entry names him.
+    """
     values = {name: str(doc[name]) for name in _PLAIN if doc.get(name)}
     plate, colour = values["plate_no"], values["plate_colour"]
     body: dict[str, Any] = {
         "register": "vehicle", "key": f"{plate}/{colour}", "change_set": change_set, "what": "state", "by": by,
         "source": "import", "origin": origin, "values": values,
     }  # fmt: skip
-    if doc.get("is_audited", True):
+    if accepted_by and doc.get("is_audited", True):
         body["checks"] = {
             name: {"state": "accepted", "value": values.get(name, "")} for name in (*ITEMS, "licence_photo")
         }
-        body["why"] = f"{origin} is_audited"
+        body["by"], body["why"] = accepted_by, f"{origin} is_audited"
     if certificates := doc.get("certificates"):
         body["documents"] = [
             {"id": f"{plate}-{colour}-{kind}-{day}", "kind": kind, "number": "", "path": "", "sha256": "", "size_bytes": 0,

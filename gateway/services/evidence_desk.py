@@ -40,12 +40,13 @@ class EvidenceDesk:
     def __init__(self, *, ledger: Ledger, queries: Queries, holds: Holds, personal: PersonalData, clock: Clock,
                  rebuild: Callable[[int], Awaitable[dict[str, int]]], tell: Callable[[str], None] = lambda word: None) -> None:  # fmt: skip
         self.queries, self.holds = queries, holds
-        self._ledger, self._personal, self._clock, self._rebuild, self._tell = ledger, personal, clock, rebuild, tell
+        self.clock = clock
+        self._ledger, self._personal, self._rebuild, self._tell = ledger, personal, rebuild, tell
 
     async def correct(self, *, pass_id: str, fields: Mapping[str, str], by: str, why: str) -> int:
         """The number of the correction's entry. Raises CorrectionRefused."""
         wanted = Correction(pass_id, dict(fields), by, why)
-        seq = await correct(wanted, ledger=self._ledger, queries=self.queries, clock=self._clock)
+        seq = await correct(wanted, ledger=self._ledger, queries=self.queries, clock=self.clock)
         self._tell(f"pass:{pass_id}")
         return seq
 
@@ -54,29 +55,29 @@ class EvidenceDesk:
     ) -> str:
         """One pass, or all that arrive from the first to the last day (yyyy-MM-dd); the hold's number. Raises RetentionRefused."""
         return await self.holds.place_hold(
-            by=by, why=why, now_ms=self._clock.wall_ms(), pass_id=pass_id, from_ms=day_ms(first) if first else None,
+            by=by, why=why, now_ms=self.clock.wall_ms(), pass_id=pass_id, from_ms=day_ms(first) if first else None,
             until_ms=day_ms(last) + DAY_MS if last else None,
         )  # fmt: skip
 
     async def lift(self, *, hold_id: str, by: str, why: str) -> None:
-        await self.holds.lift_hold(hold_id, by=by, why=why, now_ms=self._clock.wall_ms())
+        await self.holds.lift_hold(hold_id, by=by, why=why, now_ms=self.clock.wall_ms())
 
     async def ask_deletion(self, *, pass_id: str, by: str, why: str) -> str:
         """The request's number. Raises RetentionRefused."""
-        return await self.holds.request_deletion(pass_id, by=by, why=why, now_ms=self._clock.wall_ms())
+        return await self.holds.request_deletion(pass_id, by=by, why=why, now_ms=self.clock.wall_ms())
 
     async def decide_deletion(self, *, request_id: str, approve: bool, by: str, why: str) -> None:
         """By another person than the one who asked; the next daily sweep deletes. Raises RetentionRefused."""
-        now_ms = self._clock.wall_ms()
+        now_ms = self.clock.wall_ms()
         await self.holds.decide_deletion(request_id, approve=approve, by=by, why=why, now_ms=now_ms)
 
     async def erase(self, *, values: list[str], by: str, why: str) -> int:
         """In how many places a name or phone number was. Raises ValueError without by or why."""
-        return await self._personal.erase(values, by=by, why=why, now_ms=self._clock.wall_ms())
+        return await self._personal.erase(values, by=by, why=why, now_ms=self.clock.wall_ms())
 
     async def rebuild(self) -> dict[str, int]:
         """What was made anew from the entries, by kind of row."""
-        return await self._rebuild(self._clock.wall_ms())
+        return await self._rebuild(self.clock.wall_ms())
 
     def corrections(self, since_ms: int = 0) -> list[dict[str, Any]]:
         return self.queries.entries_of_kind("correction", since_ms=since_ms)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gateway.domain.passing import Pass
 from gateway.domain.policy import Policy
 from gateway.domain.policy_pack import pack_from
 from gateway.domain.policy_rules import Pack
@@ -19,7 +20,7 @@ from gateway.services.exceptions import Exceptions
 from gateway.services.over_limit_desk import OverLimitDesk
 from gateway.services.policy_book import PolicyBook, PolicyRefused
 from gateway.services.policy_port import PolicyStore
-from gateway.services.ports import Clock
+from gateway.services.ports import Clock, Queries
 
 DAY_MS = 86_400_000
 MAX_DAYS = 366
@@ -47,10 +48,11 @@ class PackView:
 class PolicyDesk:
     """read_pack: TOML text to a document. shipped: name -> document of the packs that come with the gateway."""
 
-    def __init__(self, book: PolicyBook, exceptions: Exceptions, over_limit: OverLimitDesk, store: PolicyStore, clock: Clock, *,
+    def __init__(self, book: PolicyBook, exceptions: Exceptions, over_limit: OverLimitDesk, store: PolicyStore, queries: Queries, clock: Clock, *,
                  rehearse: Rehearse, windows: Windows, read_pack: Callable[[str], dict[str, Any]],
                  shipped: Callable[[], Mapping[str, dict[str, Any]]], tell: Callable[[], None] = lambda: None) -> None:  # fmt: skip
         self.book, self.exceptions, self.over_limit, self.store, self.clock = book, exceptions, over_limit, store, clock
+        self._queries = queries
         self._rehearse, self._windows, self._read_pack, self._shipped, self._tell = (
             rehearse,
             windows,
@@ -189,6 +191,9 @@ class PolicyDesk:
         wanted = Policy(tuple(known[n] for n in names)) if names else self.book.policy()
         async with self._one_at_a_time:
             return await self._rehearse(wanted, level, days, self.clock.wall_ms())
+
+    def find_pass(self, pass_id: str) -> Pass | None:
+        return self._queries.find_pass(pass_id)
 
     async def responses(self, days: int) -> dict[str, Any]:
         """policy_figures.response_page of the last days."""

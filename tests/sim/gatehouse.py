@@ -30,6 +30,7 @@ from gateway.domain.times import LaneClock
 from gateway.services.capture import VehicleCapture
 from gateway.services.changes import Changes
 from gateway.services.conditions import Conditions
+from gateway.services.expected_plates import ExpectedPlates
 from gateway.services.lane_desk import LaneDesk
 from gateway.services.lane_view import LaneNow
 from gateway.services.offline_lists import OfflineLists
@@ -256,7 +257,7 @@ class Gatehouse:
         self.place = Place("5303020007", LANE, "东门进1道", "in", "1", "01", "C01-H", "C01-B")
         self.has_crashed = False
         self._build()
-        self.registers.import_document({"vehicles": VEHICLES, "over_limit": OVER_LIMIT, "response_level": "2"})
+        self.registers.import_document({"vehicles": VEHICLES, "over_limit": OVER_LIMIT, "response_level": "2"}, accepted_by="李")
         self.lane.power_on()
 
     def _build(self) -> None:
@@ -268,10 +269,11 @@ class Gatehouse:
         )
         self.changes, self.lane_clock = Changes(), LaneClock()
         self.conditions = Conditions(self.clock, self.changes)
-        capture = VehicleCapture(self.cameras, self.plates, self.clock, budget_ms=3000, min_agreeing=3)
         book = PolicyBook(
             SqlitePolicies(self.file), self.registers, self.clock, enterprise_code="5303020007", site_packs=[PACK]
         )
+        known = ExpectedPlates(self.registers, book.store, self.ledger, self.clock)
+        capture = VehicleCapture(self.cameras, self.plates, self.clock, budget_ms=3000, min_agreeing=3, known=known)
         now = LaneNow(LANE, self.clock, self.lane_clock)
         self.lists = OfflineLists({LANE: ("in", now)}, store=SqliteOfflineLists(self.file), book=book, clock=self.clock,
                                   conditions=self.conditions, send=self.lane.take_list)  # fmt: skip

@@ -85,7 +85,7 @@ async def test_the_lane_gets_what_the_policy_says(house, roster):
 @pytest.mark.requirement("X-02", "S0-73")
 async def test_a_change_goes_out_as_a_difference_and_at_once(house, roster):
     many = [VEHICLES[0] | {"plate_no": f"云D{n:05d}"} for n in range(400)]
-    house.registers.import_document({"vehicles": many})
+    house.registers.import_document({"vehicles": many}, accepted_by="李")
     await ready(house)
     assert await told(house, roster) == 10, "402 and the over-limit one, 42 a message"
     assert not await house.lists.look(), "nothing changed"
@@ -100,7 +100,7 @@ async def test_a_change_goes_out_as_a_difference_and_at_once(house, roster):
 
 @pytest.mark.requirement("X-02")
 async def test_lost_messages_are_told_again_from_the_missing_part(house, roster):
-    house.registers.import_document({"vehicles": [VEHICLES[0] | {"plate_no": f"云D{n:05d}"} for n in range(400)]})
+    house.registers.import_document({"vehicles": [VEHICLES[0] | {"plate_no": f"云D{n:05d}"} for n in range(400)]}, accepted_by="李")
     await ready(house)
     taken = await told(house, roster, drop=lambda n: n in (3, 7))
     assert 12 <= taken <= 16 and roster.count == 403
@@ -143,7 +143,7 @@ async def test_the_list_and_its_version_outlive_the_gateway(house, roster):
     await house.lists.look()
     house.lists.tell()
     assert house.lane.list_messages == [], "the lane has it"
-    house.registers.import_document({"vehicles": [VEHICLES[0] | {"plate_no": "云D00001"}]})
+    house.registers.import_document({"vehicles": [VEHICLES[0] | {"plate_no": "云D00001"}]}, accepted_by="李")
     assert await house.lists.look()
     house.lists.tell()
     assert house.lane.list_messages[0]["base"] == 1

@@ -52,7 +52,7 @@ class OfficeSite:
         self.visits, self.outbox = SqliteVisits(self.file), SqliteOutbox(self.file)
         self.register_rows = SqliteRegisterRows(self.file)
         self.registers = RegisterBook(self.register_rows, self)
-        SqliteRegisters(self.file).import_document({"vehicles": [VEHICLE], "response_level": "0"})
+        SqliteRegisters(self.file).import_document({"vehicles": [VEHICLE], "response_level": "0"}, accepted_by="李登记")
         self.book = PolicyBook(SqlitePolicies(self.file), SqliteRegisters(self.file), self, enterprise_code="5301110001",
                                site_packs=[load_pack(DEFAULT_PACK)])  # fmt: skip
         self.paper = PaperForm(ledger=self.ledger, sides=self.sides, clock=self)

@@ -54,7 +54,7 @@ class Site:
         self.now_ms = START_MS
         self.file = LedgerFile(folder)
         self.store, self.registers = SqlitePolicies(self.file), SqliteRegisters(self.file)
-        self.registers.import_document({"vehicles": VEHICLES, "response_level": "0"})
+        self.registers.import_document({"vehicles": VEHICLES, "response_level": "0"}, accepted_by="李")
         self.book = self.opened()
         self.exceptions = Exceptions(self.store, self)
         self.over_limit = OverLimitDesk(self.store, self, over_limit_terms())
@@ -184,7 +184,7 @@ def test_the_regulator_may_withdraw_its_strategy(site):
 @pytest.mark.requirement("X-21")
 def test_an_exception_lifts_the_rules_until_it_ends_or_is_revoked_and_is_in_the_days_report(site):
     site.book.set_level("2", by="李", reason="演练")
-    site.registers.import_document({"vehicles": [VEHICLES[0] | {"emission_stage": "3"}], "response_level": "2"})
+    site.registers.import_document({"vehicles": [VEHICLES[0] | {"emission_stage": "3"}], "response_level": "2"}, accepted_by="李")
     assert site.judge().verdict == DENY
     granted = site.exceptions.grant(plate_no="云A12345", plate_colour="1", reason_kind="livelihood", reason="供暖用煤",
                                     approver="王局", hours=24)  # fmt: skip

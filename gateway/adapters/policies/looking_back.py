@@ -6,21 +6,48 @@ What is done there is the roof's (gateway/ledger_hands.py): it knows the store.
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
+import pickle
+import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from typing import Any
 
-NICER = 10
+NICER = 5
+_CODE = "from gateway.adapters.policies.looking_back import _serve; _serve()"
+
+
+class LookingFailed(RuntimeError):
+    """The process ended without an answer; the message is its last words."""
 
 
 async def apart(work: Callable[..., Any], *arguments: Any) -> Any:
-    """The result of work(*arguments) in a process that gives way to all others. work: importable by name."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(1, mp_context=context, initializer=partial(os.nice, NICER))
+    """The result of work(*arguments), from a process that gives way to all others. work: importable by its name.
+
+    What it raises is raised here. Raises LookingFailed where the process dies; it is killed when nobody waits any more.
+    """
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _CODE, stdin=pipe, stdout=pipe, stderr=pipe)
     try:
-        return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        answer, said = await process.communicate(pickle.dumps((work, arguments)))
+    except BaseException:
+        process.kill()
+        raise
+    if process.returncode != 0:
+        raise LookingFailed(said.decode("utf-8", "replace").strip()[-500:])
+    is_done, found = pickle.loads(answer)
+    if not is_done:
+        raise found
+    return found
+
+
+def _serve() -> None:
+    os.nice(NICER)
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints does not mix with the answer
+    try:
+        work, arguments = pickle.load(sys.stdin.buffer)
+        answer = (True, work(*arguments))
+    except Exception as error:
+        answer = (False, error)
+    out.write(pickle.dumps(answer))
+    out.close()

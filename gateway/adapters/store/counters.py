@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.adapters.store.schema.m0006_counters import WATCHED
 from gateway.domain.counting import HOUR_MS, HourCount
+from gateway.domain.records import local_text
 
 # an arrival edge that began a pass; one that a restarted lane found under a known vehicle began none
 _LOOPS = f"""select e.lane, e.at_ms / {HOUR_MS} as hour, count(*) from lane_event e
@@ -47,3 +48,17 @@ class SqliteCounters:
 
     def hours(self, from_ms: int, until_ms: int, settled_ms: int) -> list[HourCount]:
         return self._file.read(lambda conn: hour_counts(conn, from_ms, until_ms, settled_ms))
+
+    def linked_days(self, from_ms: int, until_ms: int) -> list[tuple[str, int, int]]:
+        """services.quality_desk.LinkedDays."""
+        return self._file.read(lambda conn: linked_days(conn, from_ms, until_ms))
+
+
+def linked_days(conn: sqlite3.Connection, from_ms: int, until_ms: int) -> list[tuple[str, int, int]]:
+    """(day of Asia/Shanghai, closed passages that arrived then, how many of them the regulator took)"""
+    rows = conn.execute(
+        "select (p.arrived_at_ms + 28800000) / 86400000 as day, count(*), coalesce(sum(exists (select 1 from outbox u"
+        " where u.pass_id = p.pass_id and u.state = 'accepted')), 0) from pass p"
+        " where p.arrived_at_ms >= ? and p.arrived_at_ms < ? and p.state = 'closed' group by 1 order by 1", (from_ms, until_ms),
+    )  # fmt: skip
+    return [(local_text(day * 86_400_000)[:10], passes, linked) for day, passes, linked in (tuple(r) for r in rows)]

@@ -55,8 +55,10 @@ class SqliteRegisters:
     def _one(self, sql: str, *values: Any) -> sqlite3.Row | None:
         return self._file.read(lambda conn: conn.execute(sql, values).fetchone())
 
-    def import_document(self, doc: dict[str, Any]) -> dict[str, int]:
+    def import_document(self, doc: dict[str, Any], *, accepted_by: str = "") -> dict[str, int]:
         """Take {"vehicles": [...], "over_limit": [...], "response_level": "2"} whole or not at all.
+
+        accepted_by: who accepts the vehicles with is_audited as they stand; without, they wait for their audit.
 
         over_limit rows: exceed_id, plate_no, plate_colour, reason, effective_from ("yyyy-MM-dd HH:mm:ss", Asia/Shanghai).
         Raises VehicleRefused naming the row, the field and what is allowed.
@@ -73,7 +75,10 @@ class SqliteRegisters:
 
         change_set = str(ULID.from_timestamp(now_ms / 1000))
         bodies = [
-            entry_of_vehicle(vars(v), by="import", origin="registers.json", change_set=change_set) for v in vehicles
+            entry_of_vehicle(
+                vars(v), by="import", origin="registers.json", change_set=change_set, accepted_by=accepted_by.strip()
+            )
+            for v in vehicles
         ]
 
         def put(conn: sqlite3.Connection) -> None:

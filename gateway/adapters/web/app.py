@@ -6,6 +6,8 @@ It asks the desk and the frames and knows nothing else; serve it with `gateway.a
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,20 +16,30 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from gateway.adapters.web.api import create_api
 from gateway.adapters.web.board import Board
+from gateway.adapters.web.evidence_pages import create_evidence_pages
+from gateway.adapters.web.eye_pages import create_eye_pages
+from gateway.adapters.web.goods_pages import create_goods_pages
 from gateway.adapters.web.labelling_pages import create_labelling_pages
 from gateway.adapters.web.ledger_pages import create_ledger_pages
 from gateway.adapters.web.office_pages import create_office_pages
 from gateway.adapters.web.origin import OriginGuard
+from gateway.adapters.web.over_limit_pages import create_over_limit_pages
 from gateway.adapters.web.page import PageMaker
 from gateway.adapters.web.pages import create_pages, language_of, theme_of
+from gateway.adapters.web.policy_pages import create_policy_pages
+from gateway.adapters.web.quality_pages import create_quality_pages
 from gateway.adapters.web.refusals import Refusal
 from gateway.adapters.web.register_pages import create_register_pages
 from gateway.adapters.web.renderer import Renderer
 from gateway.services.desk_port import Desk
+from gateway.services.evidence_desk import EvidenceDesk
+from gateway.services.goods_day import GoodsDay
 from gateway.services.label_desk import LabelDesk
 from gateway.services.ledger_desk import LedgerDesk
 from gateway.services.office import Office
-from gateway.services.ports import Frames
+from gateway.services.policy_desk import PolicyDesk
+from gateway.services.ports import Frames, Sides
+from gateway.services.quality_desk import QualityDesk
 from gateway.services.register_desk import RegisterDesk
 
 log = logging.getLogger(__name__)
@@ -42,10 +54,14 @@ def create_app(
     office: Office | None = None,
     ledger: LedgerDesk | None = None,
     labels: LabelDesk | None = None,
+    policy: PolicyDesk | None = None,
+    evidence: EvidenceDesk | None = None,
+    quality: QualityDesk | None = None,
+    findings: tuple[Sides, Callable[[str], Path | None]] | None = None,
 ) -> FastAPI:
     """The console for one gateway. title: shown in the browser's tab, usually the enterprise's name.
 
-    registers, office, ledger, labels: None leaves their pages out.
+    registers, office, ledger, labels, policy, evidence, quality, findings: None leaves their pages out.
 
     The interactive pages of FastAPI load scripts from elsewhere and are off; /api/openapi.json is the reference.
     Where the browser packages are missing the pages still answer, say so, and do not update by themselves.
@@ -62,10 +78,29 @@ def create_app(
         app.include_router(create_register_pages(registers, PageMaker(board, renderer)))
     if office is not None:
         renderer.sections[:0] = [("/visits", "visits"), ("/office", "entry")]
+        goods = GoodsDay(office.goods, office.visits, office.queries)
+        app.include_router(create_goods_pages(goods, office.clock, PageMaker(board, renderer)))
         app.include_router(create_office_pages(office, PageMaker(board, renderer)))
+        renderer.pass_parts.append("/office/passes/{}/goods")
     if ledger is not None:
         renderer.sections += [("/ledger", "ledger"), ("/tasks", "tasks"), ("/counters", "counters")]
         app.include_router(create_ledger_pages(ledger, PageMaker(board, renderer)))
+    if policy is not None:
+        renderer.sections += [("/policy", "policy")]
+        if registers is not None:
+            app.include_router(create_over_limit_pages(policy.over_limit, registers.book, PageMaker(board, renderer)))
+        app.include_router(create_policy_pages(policy, PageMaker(board, renderer)))
+        renderer.pass_parts.insert(0, "/policy/passes/{}")
+    if quality is not None:
+        renderer.sections += [("/quality", "quality")]
+        app.include_router(create_quality_pages(quality, PageMaker(board, renderer)))
+    if findings is not None:
+        app.include_router(create_eye_pages(*findings, PageMaker(board, renderer)))
+        renderer.pass_parts.insert(0, "/eye/passes/{}")
+    if evidence is not None:
+        renderer.sections += [("/evidence", "evidence")]
+        app.include_router(create_evidence_pages(evidence, PageMaker(board, renderer)))
+        renderer.pass_parts.append("/evidence/passes/{}")
     if labels is not None:
         renderer.sections += [("/labelling", "labelling")]
         app.include_router(create_labelling_pages(labels, PageMaker(board, renderer)))

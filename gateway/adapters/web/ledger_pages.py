@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 
 from gateway.adapters.web.page import PageMaker
 from gateway.adapters.web.pages import form_of, language_of
@@ -21,6 +25,7 @@ from gateway.domain.counting import HOUR_MS, HourCount
 from gateway.domain.ledger_facts import FACTS, PARTIAL
 from gateway.domain.ledger_filter import ANY, WAYS, LedgerFilter, QueryRefused, filter_from
 from gateway.domain.records import local_text
+from gateway.domain.register_sheet import SheetRefused
 from gateway.domain.tasks import Task, TaskRefused
 from gateway.services.ledger_desk import LedgerDesk
 from gateway.services.ports import LedgerUnavailable
@@ -31,6 +36,7 @@ CHOICES = {"direction": ("in", "out"), "verdict": ("ALLOW", "DENY", "HOLD"), "so
 TABLES = {"stage": "stage", "fuel": "fuel", "control_result": "control_result", "verdict": "verdict", "end": "end",
           "violation": "violation", "direction": "ledger_direction", "source": "ledger_source"}  # fmt: skip
 HOURS = 24
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def create_ledger_pages(desk: LedgerDesk, maker: PageMaker) -> APIRouter:
@@ -57,7 +63,7 @@ def create_ledger_pages(desk: LedgerDesk, maker: PageMaker) -> APIRouter:
             total=page.total if page else 0, rows=[_row(r, t, desk) for r in page.rows] if page else [],
             newer=_link(shown, page.newer, WAYS[0]) if page else "", older=_link(shown, page.older, WAYS[1]) if page else "",
             counts=[(t(f"ledger.{by}"), [(t.label(TABLES[by], word) if word else "—", n) for word, n in of.items()]) for by, of in counts.items()],
-            csv_link="/ledger.csv" + (f"?{urlencode(shown)}" if shown else ""),
+            files=[(kind, f"/ledger.{kind}" + (f"?{urlencode(shown)}" if shown else "")) for kind in (("csv", "xlsx") if desk.write_rows else ("csv",))],
         )  # fmt: skip
 
     @router.get("/ledger.csv")
@@ -72,6 +78,21 @@ def create_ledger_pages(desk: LedgerDesk, maker: PageMaker) -> APIRouter:
             headers={"content-disposition": 'attachment; filename="ledger.csv"'},
         )
 
+    @router.get("/ledger.xlsx")
+    async def ledger_xlsx(request: Request) -> Response:
+        t = words(request)
+        try:
+            of = _filter(_given(request))
+        except QueryRefused as error:
+            raise Refusal(422, "invalid_field", field="filter", allowed=str(error)) from None
+        if desk.write_rows is None:
+            raise Refusal(404, "not_found")
+        try:
+            name = await asyncio.to_thread(_xlsx, desk, of, t)
+        except SheetRefused as refused:
+            raise Refusal(422, "invalid_field", field="filter", zh=str(refused), en=str(refused)) from None
+        return FileResponse(name, media_type=XLSX, filename="ledger.xlsx", background=BackgroundTask(name.unlink))
+
     @router.get("/tasks")
     async def tasks(request: Request) -> HTMLResponse:
         t = words(request)
@@ -80,6 +101,7 @@ def create_ledger_pages(desk: LedgerDesk, maker: PageMaker) -> APIRouter:
         return maker.page(
             request, "tasks.html.j2", state=state, misuse=[_task(x, t) for x in found if x.kind == "misuse"],
             counters=[_task(x, t) for x in found if x.kind == "counters"],
+            found=[_task(x, t) for x in found if x.kind == "finding"],
         )  # fmt: skip
 
     @router.post("/tasks/{task_id}/close")
@@ -87,8 +109,9 @@ def create_ledger_pages(desk: LedgerDesk, maker: PageMaker) -> APIRouter:
         form = await form_of(request)
         try:
             await asyncio.to_thread(
-                desk.close_task, task_id, by=form.get("by", "")[:40], reason=form.get("why", "")[:160]
-            )
+                desk.close_task, task_id, by=form.get("by", "")[:40], reason=form.get("why", "")[:160],
+                with_picture=form.get("picture") == "1",
+            )  # fmt: skip
         except (TaskRefused, LedgerUnavailable) as refused:
             return maker.told(request, str(refused), status=422)
         return maker.reload()
@@ -133,6 +156,33 @@ def _row(r: dict[str, Any], t: Texts, desk: LedgerDesk) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _xlsx(desk: LedgerDesk, of: LedgerFilter, t: Texts) -> Path:
+    """A temporary Excel file of every row of the filter. Raises SheetRefused."""
+    handle, name = tempfile.mkstemp(suffix=".xlsx")
+    os.close(handle)
+    path = Path(name)
+    try:
+        assert desk.write_rows is not None
+        desk.write_rows(path, (_worded(row, t, desk) for row in desk.rows(of)), title=t("ledger.title"))
+    except BaseException:
+        path.unlink()
+        raise
+    return path
+
+
+def _worded(r: dict[str, Any], t: Texts, desk: LedgerDesk) -> dict[str, Any]:
+    """A row of the Excel file: headings and codes in words, the columns that a person asks for."""
+    named = {
+        "time": local_text(r["arrived_at_ms"]), "lane": desk.lanes.get(r["lane"], r["lane"]), "direction": t.label("ledger_direction", r["direction"]),
+        "plate": r["plate"], "plate_colour": t.label("plate_colour", r["plate_colour"]), "vin": r["vin"], "stage": t.label("stage", r["stage"]),
+        "fuel": t.label("fuel", r["fuel"]), "carrier": r["carrier"], "verdict": t.label("verdict", r["verdict"]),
+        "control_result": t.label("control_result", r["control_result"]), "end": t.label("end", r["end"]) if r["end"] else "", "violation": r["violation"],
+        "who": r["who"], "visit_id": r["visit_id"], "record_no": r["record_no"], "upload": t.label("upload", r["upload"]) if r["upload"] else "",
+        "pass_id": r["pass_id"],
+    }  # fmt: skip
+    return {t(f"ledger.{name}"): value for name, value in named.items()}
+
+
 def _link(shown: dict[str, str], cursor: str | None, way: str) -> str:
     return "/ledger?" + urlencode({**shown, "cursor": cursor, "way": way}) if cursor else ""
 
@@ -159,6 +209,7 @@ def _task(x: Task, t: Texts) -> dict[str, Any]:
     return {
         "task_id": x.task_id, "at": local_text(x.at_ms), "opened": local_text(x.opened_at_ms), "text": t.choose(x.what_zh, x.what_en),
         "is_open": x.state == "open", "by": x.by, "reason": x.reason, "pattern": t.label("misuse", x.pattern) if x.pattern else "",
+        "has_picture": x.kind == "misuse" and bool(x.doc.get("camera")),
     }  # fmt: skip
 
 

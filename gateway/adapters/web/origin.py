@@ -19,7 +19,7 @@ from gateway.adapters.web.refusals import Refusal
 MAX_BODY_BYTES = 16 * 1024
 # Documents, photographs and tables of the registers. Source: bounds in services/register_book.py, adapters/sheets.
 MAX_UPLOAD_BYTES = 21_000_000
-UPLOADS = ("/registers/", "/office/")
+UPLOADS = ("/registers/", "/office/", "/policy/")
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 

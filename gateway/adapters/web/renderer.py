@@ -27,6 +27,7 @@ class Renderer:
     def __init__(self, title: str) -> None:
         self._title = title
         self.sections: list[tuple[str, str]] = []  # (address, key under "nav"): links of the bar; none = no bar
+        self.pass_parts: list[str] = []  # addresses of what stands below a passage, {} is its id
         self._environment = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -54,6 +55,7 @@ class Renderer:
             language=language,
             product_title=self._title,
             sections=self.sections,
+            pass_parts=self.pass_parts,
             asset_version=self.asset_version,
             are_packages_installed=self.are_packages_installed,
             **context,

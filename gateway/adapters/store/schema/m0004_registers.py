@@ -24,7 +24,7 @@ def m0004_registers(db: Database) -> None:
     factory, conn.row_factory = conn.row_factory, sqlite3.Row
     chain = Chain()
     for plate_no, plate_colour, doc, updated_at_ms in conn.execute("select * from vehicle order by 1, 2").fetchall():
-        body = entry_of_vehicle(json.loads(doc), by="import", origin="m0003 vehicle")
+        body = entry_of_vehicle(json.loads(doc), by="import", origin="m0003 vehicle", accepted_by="import")
         keep(conn, chain, [NewEntry("register", "", f"vehicle/{plate_no}/{plate_colour}", updated_at_ms, body)])
     conn.row_factory = factory
     db.execute("drop table vehicle")
