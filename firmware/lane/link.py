@@ -79,7 +79,7 @@ class Link:
                 await self._serve()
             except _FAULTS as e:
                 reason = (type(e).__name__ + " " + str(e)).strip()[:64]
-            self._close()
+            await self._close()
             gc.collect()
             if self.is_up:
                 self.is_up = False
@@ -157,13 +157,15 @@ class Link:
         self._log("link up", "session=" + str(had_session))
         self._parts.note("link.up", {"connects": self.connects})
 
-    def _close(self):
-        if self._writer is not None:
+    async def _close(self):
+        """The socket is closed and nothing holds its TLS session any more: there is no room for two."""
+        writer, self._writer = self._writer, None
+        self.mqtt.drop()
+        if writer is not None:
             try:
-                self._writer.close()
-            except OSError:
+                await wait_ms(writer.wait_closed(), 1000)  # this closes; MicroPython's `close` does nothing
+            except _FAULTS:
                 pass
-            self._writer = None
 
     async def _serve(self):
         """Publishes; a second task reads. Ends, by exception, with the connection."""

@@ -89,6 +89,10 @@ class Mqtt:
             raise MqttError("refused, return code " + str(answer[3]))
         return bool(answer[2] & 1)
 
+    def drop(self):
+        """The streams are of no more use."""
+        self._reader = self._writer = None
+
     async def subscribe(self, topics):
         """SUBSCRIBE at QoS 1 in one packet. The acknowledgement is seen by `read`: `is_subscribed` turns true."""
         self._suback = self._next_id()

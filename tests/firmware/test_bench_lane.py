@@ -69,6 +69,7 @@ def test_nothing_moves_by_reboot_reconnect_or_bad_orders(figures):
     assert figures["bad_orders_carried_out"] == 0
     assert min(figures["movement_checks"].values()) >= 6
     assert figures["good_orders_that_moved"] > 0, "the same lane does move by good orders"
+    assert figures["connections_max"] == 1, "a lost connection is closed before the next: no board has room for two TLS sessions"
 
 
 @pytest.mark.requirement("S0-56")

@@ -6,12 +6,16 @@ authority is the site's own, so that is implied) and refuse a retained command (
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 from gateway.adapters.broker import pki
 from gateway.adapters.broker.access import GATEWAY, VISION, Access
 from gateway.adapters.broker.delivery import MAX_QUEUED, WINDOW
 from gateway.adapters.broker.streams import MAX_FIELD_BYTES
+
+PID = "mosquitto.pid"
 
 
 def write_mosquitto_files(folder: Path, access: Access, *, host: str, port: int, run_as: str = "mosquitto") -> Path:
@@ -24,7 +28,8 @@ def write_mosquitto_files(folder: Path, access: Access, *, host: str, port: int,
     """
     keys, rights = access.keys, folder / "rights"
     revoked = folder / "revoked.crl"
-    revoked.write_bytes(pki.revocation_list(keys))
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(revoked, pki.revocation_list(keys))
     lines: list[str] = []
     for name in (GATEWAY, VISION, *access.lanes, *access.technicians()):
         publish, read = access.topics(name)
@@ -32,9 +37,10 @@ def write_mosquitto_files(folder: Path, access: Access, *, host: str, port: int,
         lines += [f"topic write {topic}" for topic in sorted(publish - read)]
         lines += [f"topic read {topic}" for topic in sorted(read - publish)]
         lines += [f"topic readwrite {topic}" for topic in sorted(read & publish)]
-    rights.write_text("\n".join(lines) + "\n")
+    _replace(rights, ("\n".join(lines) + "\n").encode())
     config = folder / "mosquitto.conf"
-    config.write_text(
+    _replace(
+        config,
         f"""# Written by lvzha from the site file; changes here are lost.
 per_listener_settings false
 user {run_as}
@@ -53,7 +59,28 @@ max_queued_messages {MAX_QUEUED}
 max_packet_size {MAX_FIELD_BYTES}
 persistent_client_expiration 1d
 persistence false
+pid_file {folder / PID}
 log_dest stderr
-"""
+""".encode(),
     )
     return config
+
+
+def reload(folder: Path) -> int | None:
+    """Have the mosquitto that was started with the files of `folder` read rights and revocations again; its process id. None: it does
+    not run. A reload ends no connection. Raises PermissionError for another user's mosquitto."""
+    try:
+        pid = int((folder / PID).read_text())
+        if Path(f"/proc/{pid}/comm").read_text().strip() != "mosquitto":
+            return None
+        os.kill(pid, signal.SIGHUP)
+    except (FileNotFoundError, ValueError, ProcessLookupError):
+        return None
+    return pid
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """The file is whole at every moment: a reload may come between."""
+    new = path.with_name(path.name + ".new")
+    new.write_bytes(content)
+    new.replace(path)

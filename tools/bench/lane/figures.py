@@ -103,13 +103,14 @@ def whole(lines: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "virtual_ms": 0,
         "steps": 0,
     }
-    out |= {"broken": [], "carried_out": 0, "moved": 0, "boots": 0}
+    out |= {"connections_max": 0, "broken": [], "carried_out": 0, "moved": 0, "boots": 0}
     for line in lines:
         for key in ("checks", "moves"):
             for kind, n in line.get(key, {}).items():
                 out[key][kind] = out[key].get(kind, 0) + n
         for key in ("violations", "watchdog_resets", "virtual_ms", "steps", "carried_out", "moved", "boots"):
             out[key] += line.get(key, 0)
+        out["connections_max"] = max(out["connections_max"], line["connections_max"])
         out["broken"] += line["broken"]
     return out
 

@@ -140,6 +140,7 @@ def measure(
     moved, lost = whole(last[job] for job in moving if job in last), last.get(outage)
     out["unexpected_movements"] = {"sequences": out["unexpected_movements"], **moved["moves"]}
     out["movement_checks"] = moved["checks"]
+    out["connections_max"] = max(moved["connections_max"], lost["connections_max"] if lost else 0)
     out["bad_orders_carried_out"] = moved["carried_out"]
     out["good_orders_that_moved"] = moved["moved"]
     out |= {key: lost[key] if lost else None for key in OUTAGE}
@@ -196,6 +197,8 @@ def failures(out: dict[str, Any]) -> list[str]:
     failed = [f"an interpreter died: {words[-200:]}" for words in out["died"]]
     failed += [f"{key} {out[key]}: 0" for key in zero if out[key]]
     failed += [f"unexpected_movements {kind} {n}: 0" for kind, n in out["unexpected_movements"].items() if n]
+    if out["connections_max"] > 1:
+        failed.append(f"connections_max {out['connections_max']}: 1, there is room for one TLS session")
     for board, figures in out["boards"].items():
         for key, name in (
             ("sensor_to_stop_ms", "stop_us"),

@@ -41,6 +41,7 @@ FINE_SHARE = 0.1  # of the faults, with the safety loop at its own period: for t
 COARSE_STEP_MS = 25
 FAULT_S = (0.3, 15.0)  # seconds of the lane that a fault lasts
 RECONNECT_S = 30.0  # X-05: p99
+HOST_STALL_S = 0.8
 HANG_S = 240.0  # of the lane, without the event of a healed link
 HEAP = "640k"
 say = Console(stderr=True)
@@ -113,6 +114,32 @@ class Hand:
         self._client.loop_stop()
 
 
+class HostWatch:
+    """Notes when this machine itself stood still: a lane whose process gets no processor for two seconds dies by its watchdog."""
+
+    def __init__(self) -> None:
+        self.stood_still: list[float] = []  # moments at which a stall of HOST_STALL_S was over
+        self._is_open = True
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        last = time.monotonic()
+        while self._is_open:
+            time.sleep(0.02)
+            now = time.monotonic()
+            if now - last > HOST_STALL_S:
+                self.stood_still.append(now)
+            last = now
+
+    def has_stalled_since(self, moment: float) -> bool:
+        return any(at >= moment for at in self.stood_still)
+
+    def close(self) -> None:
+        self._is_open = False
+        self._thread.join()
+
+
 class Mosquitto:
     """Debian's broker with the rights that the gateway writes for it."""
 
@@ -175,6 +202,7 @@ class Tally:
     toggled: int = 0
     has_died: bool = False
     last_words: str = ""  # of a lane that died
+    host_resets: int = 0  # deaths by the watchdog while this machine stood still: the board is started again
     marks: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=6))
     reports: list[dict[str, Any]] = field(default_factory=list)
     slow: list[dict[str, Any]] = field(
@@ -199,8 +227,8 @@ def faults(count: int, broker: str, seed: int, folder: Path) -> dict[str, Any]:
     with ExitStack() as parts:
         server = rig.Broker(keys, port) if broker == "embedded" else Mosquitto(keys, port, folder / "mosquitto")
         parts.callback(server.kill)
-        relay, plant, hand = Relay(port, seed), rig.Plant(), Hand(keys, port)
-        for part in (relay, plant, hand):
+        relay, plant, hand, host = Relay(port, seed), rig.Plant(), Hand(keys, port), HostWatch()
+        for part in (relay, plant, hand, host):
             parts.callback(part.close)
         for step_ms, share in ((5, fine), (COARSE_STEP_MS, count - fine)):
             if not share:
@@ -212,16 +240,16 @@ def faults(count: int, broker: str, seed: int, folder: Path) -> dict[str, Any]:
             try:
                 ups = len(hand.ups)
                 rig.until(lambda ups=ups: len(hand.ups) > ups, 60, "the lane's first connection")
-                _inject(share, rng, relay, plant, hand, lane, tally)
+                _inject(share, rng, relay, plant, hand, lane, host, tally)
             finally:
                 lane.kill()
                 tally.marks.clear()
         return _figures(tally, relay, hand) | {"broker": broker}
 
 
-def _inject(count: int, rng: random.Random, relay: Relay, plant: rig.Plant, hand: Hand, lane: _Lane, tally: Tally) -> None:  # fmt: skip
+def _inject(count: int, rng: random.Random, relay: Relay, plant: rig.Plant, hand: Hand, lane: _Lane, host: HostWatch, tally: Tally) -> None:  # fmt: skip
     for n in range(count):
-        kind = KINDS[n % len(KINDS)]
+        kind, began = KINDS[n % len(KINDS)], time.monotonic()
         if n % 5 == 2:
             plant.press("button_raise" if plant.position < 0.5 else "button_lower", 0.1)
         relay.begin(kind)
@@ -233,11 +261,17 @@ def _inject(count: int, rng: random.Random, relay: Relay, plant: rig.Plant, hand
         try:
             rig.until(lambda seen=seen: len(hand.toggles) > seen, max(10.0, HANG_S / tally.speed), kind)
         except AssertionError:
+            status = lane.process.poll() if lane.process else -1
+            if status == -9 and host.has_stalled_since(began - 5):
+                tally.host_resets += 1
+                tally.marks.clear()
+                ups = len(hand.ups)
+                lane.start()
+                rig.until(lambda ups=ups: len(hand.ups) > ups, 120, "the lane after a stall of this machine")
+                continue
             tally.hung.append(kind)
-            tally.has_died = tally.has_died or lane.process is None or lane.process.poll() is not None
-            if tally.has_died:
-                status = lane.process.poll() if lane.process else None
-                tally.last_words = f"status {status}: {lane.console()[-600:]}"
+            if status is not None:
+                tally.has_died, tally.last_words = True, f"status {status}: {lane.console()[-600:]}"
                 return
             continue
         boot, healed_ms = hand.toggles[-1]
@@ -282,6 +316,7 @@ def _figures(tally: Tally, relay: Relay, hand: Hand) -> dict[str, Any]:
         "hung_after": dict(Counter(tally.hung)),
         "lane_died": tally.has_died,
         "last_words": tally.last_words,
+        "resets_by_a_stalled_host": tally.host_resets,
         "reconnects": len(reconnects),
         "stayed_connected": tally.unhealed,
         "reconnect_s": {"p50": _at(reconnects, 0.5), "p99": _at(reconnects, 0.99), "max": _at(reconnects, 1.0)},
@@ -293,7 +328,7 @@ def _figures(tally: Tally, relay: Relay, hand: Hand) -> dict[str, Any]:
         "steps_in_motion": total("steps_in_motion"),
         "handshakes_in_motion": total("handshakes_in_motion"),
         "events": len(hand.kinds),
-        "events_lost": hand.missing() + max(0, tally.toggled - len(tally.hung) - toggles),
+        "events_lost": hand.missing() + max(0, tally.toggled - len(tally.hung) - tally.host_resets - toggles),
         "events_doubled": max(0, toggles - tally.toggled),
         "events_contradicting": hand.contradictions,
         "told_again": hand.told_again,

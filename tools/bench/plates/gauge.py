@@ -13,8 +13,9 @@ import cv2
 from rich.console import Console
 from rich.progress import Progress
 
+from gateway.adapters.vision.gates import load_gates
 from gateway.adapters.vision.pipeline import MODELS_FOLDER, PlatePipeline
-from gateway.adapters.vision.runtime import Interpreter
+from gateway.adapters.vision.runtime import RUNTIME, model_file
 from gateway.domain.plates import plate_family
 
 from .calibration import calibration
@@ -140,7 +141,7 @@ def gauge(
             "machine": platform.machine(),
             "cpu": _cpu_name(),
             "python": platform.python_version(),
-            "runtime": Interpreter.__module__.split(".")[0],
+            "runtime": RUNTIME,
             "threads": 1,
         },
         modes=results,
@@ -241,8 +242,9 @@ def _failure(a: Answer) -> dict[str, Any]:
 
 
 def _model(folder: Path, name: str, set_hash: str) -> dict[str, Any]:
-    data = (folder / f"{name}.tflite").read_bytes()
-    sha256 = hashlib.sha256(data).hexdigest()
+    file = model_file(folder, load_gates().arithmetic[name])
+    data = file.read_bytes()
+    sha256 = hashlib.sha256((folder / f"{name}.tflite").read_bytes()).hexdigest()
     manifest = load_manifest(folder)
     if manifest is None:
         state = "missing: whether it was trained on this set cannot be told"
@@ -251,7 +253,13 @@ def _model(folder: Path, name: str, set_hash: str) -> dict[str, Any]:
     else:
         state = "present"
     chosen = manifest is not None and set_hash in manifest.chosen_on.split()
-    return {"sha256": sha256, "bytes": len(data), "manifest": state, "chosen_on_this_set": chosen}
+    return {
+        "file": file.name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "manifest": state,
+        "chosen_on_this_set": chosen,
+    }
 
 
 def _cpu_name() -> str:

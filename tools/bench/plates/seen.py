@@ -23,7 +23,8 @@ class SetSeen(ValueError):
 
 @dataclass(frozen=True)
 class Manifest:
-    """model_sha256: of the .tflite it was written for. pictures: hashes of the training pictures."""
+    """model_sha256: of the .tflite it was written for. chosen_on: hashes of the sets that chose among trainings, with
+    spaces between. pictures: hashes of the training pictures."""
 
     model: str
     model_sha256: str

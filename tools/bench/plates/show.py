@@ -49,10 +49,10 @@ def show(doc: dict[str, Any], console: Console) -> None:
         f"数据集 set {labelled['folder']}  {labelled['hash']}  split {labelled['split']}  "
         f"号牌 plates {labelled['plates']}  过车 passes {labelled['passes']}"
     )
-    for name, model in doc["models"].items():
+    for model in doc["models"].values():
         chosen = "，曾用于选型，略偏乐观 chosen on this set, flatters a little" if model["chosen_on_this_set"] else ""
         console.print(
-            f"模型 model {name}  {model['sha256'][:16]}  {model['bytes']:,} B  训练清单 manifest: {model['manifest']}{chosen}"
+            f"模型 model {model['file']}  {model['sha256'][:16]}  {model['bytes']:,} B  训练清单 manifest: {model['manifest']}{chosen}"
         )
     console.print("区间 bounds: Wilson 95 %: 双侧 two-sided low .. high, ≥ 单侧下限 one-sided lower bound")
     for mode, figures in doc["modes"].items():

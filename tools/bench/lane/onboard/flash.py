@@ -27,19 +27,24 @@ class Flash:
         self.is_forbidden = None  # says True while nothing may be written
         self.forbidden = 0
         self.is_formatted = False
+        self._at_cut = None  # its content when the supply went away
+        self._is_old = False
 
     def after_a_cut(self):
-        """The same chip after a reset; what the dead firmware still holds open can write no more."""
+        """The same chip after a reset. What the dead firmware still holds open, and closes when it is collected, writes to the old
+        one, which nobody reads again."""
         chip = Flash(0, self._costs)
-        chip._data, self._data = self._data, bytearray(0)
-        chip._blocks, self._blocks = self._blocks, 0
+        chip._data, self._at_cut = bytearray(self._data) if self._at_cut is None else self._at_cut, None
+        chip._blocks = self._blocks
         chip.programs, chip.erases = self.programs, self.erases
         chip.is_forbidden, chip.forbidden, chip.is_formatted = self.is_forbidden, self.forbidden, self.is_formatted
+        self._is_old = True
         return chip
 
     def _operate(self, us):
-        if not self._blocks:
-            raise OSError(5)  # a file of before the reset
+        """Whether the supply goes away in this operation."""
+        if self._is_old or self._at_cut is not None:
+            return False
         if self.is_forbidden is not None and self.is_forbidden():
             self.forbidden += 1
         time.spend(us)
@@ -48,9 +53,12 @@ class Flash:
             return not self.cut_in
         return False
 
+    def _die(self):
+        """What the chip holds at this moment is what the next boot finds, whatever the dying firmware still closes."""
+        self._at_cut = bytearray(self._data)
+        raise PowerCut()
+
     def readblocks(self, block, buffer, offset=0):
-        if not self._blocks:
-            raise OSError(5)
         at = block * BLOCK + offset
         buffer[:] = memoryview(self._data)[at : at + len(buffer)]
 
@@ -63,7 +71,7 @@ class Flash:
             n //= 2
         self._data[at : at + n] = memoryview(buffer)[:n]
         if is_cut:
-            raise PowerCut()
+            self._die()
 
     def ioctl(self, op, arg):
         if op == 4:
@@ -77,7 +85,7 @@ class Flash:
             n = BLOCK // 2 if is_cut else BLOCK
             self._data[arg * BLOCK : arg * BLOCK + n] = _ERASED[:n]
             if is_cut:
-                raise PowerCut()
+                self._die()
         return 0
 
 

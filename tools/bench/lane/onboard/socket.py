@@ -16,6 +16,7 @@ _IN, _OUT, _ERR = 1, 4, 8
 _NTP_EPOCH = 2208988800
 _UTC_S = 1800000000
 
+count = most = 0  # connections that the board holds, and the most at a time
 network = None  # the broker; None: nobody listens
 
 
@@ -34,9 +35,12 @@ class socket(io.IOBase):
         pass
 
     def connect(self, _address):
+        global count, most
         if network is None or not network.accept(self):
             raise OSError(111)
         self.is_open = True
+        count += 1
+        most = max(most, count)
 
     def ioctl(self, request, argument):
         if request == _POLL:
@@ -89,7 +93,10 @@ class socket(io.IOBase):
         return data
 
     def close(self):
-        if self.is_open and network is not None:
-            network.gone(self)
+        global count
+        if self.is_open:
+            count -= 1
+            if network is not None:
+                network.gone(self)
         self.is_open = False
         self.is_cut = True

@@ -191,6 +191,7 @@ class Whole:
         time.spend(dark_us)
         unmount()
         self.flash = self.flash.after_a_cut()
+        socket.count = 0
         asyncio.new_event_loop()
         core.cur_task = None
 
@@ -365,6 +366,7 @@ def main(model, seed, what, numbers, fault=None):
             "broken": whole.broken[:8],
             "watchdog_resets": whole.watchdog_resets,
             "handshakes": ssl.handshakes,
+            "connections_max": socket.most,
             "flash_erases": whole.flash.erases,
             "virtual_ms": (time.us - start_us) // 1000,
             "heap_peak_bytes": collector.peak_bytes - before if collector.is_real else None,

@@ -110,8 +110,14 @@ def _covering(gate: Gate, aspect: float) -> np.ndarray:
     centre = corners.mean(axis=0)
     old = 440 / (220 if gate.rows == 2 else 140)
     half_across, half_down = across * 0.515 * max(1.0, aspect / old), down * 0.515
-    return np.float32([centre - half_across - half_down, centre + half_across - half_down,
-                       centre + half_across + half_down, centre - half_across + half_down])  # fmt: skip
+    left, right = centre - half_across, centre + half_across
+    return np.array([left - half_down, right - half_down, right + half_down, left + half_down], np.float32)
+
+
+def to_corners(width: int, height: int, corners: np.ndarray) -> np.ndarray:
+    """The view, float64 (3, 3), that lays a flat picture of this size onto four corners."""
+    flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    return cv2.getPerspectiveTransform(flat, np.asarray(corners, np.float32))
 
 
 def _paste(plate: np.ndarray, frame: np.ndarray, corners: np.ndarray) -> None:
@@ -121,9 +127,14 @@ def _paste(plate: np.ndarray, frame: np.ndarray, corners: np.ndarray) -> None:
     if shrink > 1:
         plate = cv2.resize(plate, (width // shrink, height // shrink), interpolation=cv2.INTER_AREA)
         height, width = plate.shape[:2]
-    view = cv2.getPerspectiveTransform(np.float32([[0, 0], [width, 0], [width, height], [0, height]]), corners)
-    size = (frame.shape[1], frame.shape[0])
+    low = np.maximum(np.floor(corners.min(axis=0)) - 2, 0).astype(int)
+    high = np.minimum(np.ceil(corners.max(axis=0)) + 3, (frame.shape[1], frame.shape[0])).astype(int)
+    if (high <= low).any():
+        return
+    view = to_corners(width, height, corners - low)
+    size = (int(high[0] - low[0]), int(high[1] - low[1]))
     laid = cv2.warpPerspective(plate.astype(np.float32), view, size)
     cover = cv2.warpPerspective(np.ones((height, width), np.float32), view, size)[:, :, None]
-    frame *= 1 - cover
-    frame += laid * cover
+    part = frame[low[1] : high[1], low[0] : high[0]]
+    part *= 1 - cover
+    part += laid

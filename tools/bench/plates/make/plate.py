@@ -25,8 +25,8 @@ def worn_plate(text: str, plate_type: str, rng: np.random.Generator) -> np.ndarr
 def _faded(plate: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Bleached by the sun, more at one side, and turned a little in hue: yellow to pale or to orange."""
     height, width = plate.shape[:2]
-    side = np.linspace(*rng.uniform(0.0, 0.35, 2), width, dtype=np.float32)[None, :, None]
-    bleached = plate * (1 - side) + np.float32((205, 212, 214)) * side
+    side = np.linspace(rng.uniform(0.0, 0.35), rng.uniform(0.0, 0.35), width, dtype=np.float32)[None, :, None]
+    bleached = plate * (1 - side) + np.array((205, 212, 214), np.float32) * side
     hue = np.array((rng.uniform(0.8, 1.2), rng.uniform(0.88, 1.12), rng.uniform(0.9, 1.1)), np.float32)
     grid = 1 + 0.025 * np.sin(np.arange(width) * 1.1)[None, :, None] * np.sin(np.arange(height) * 1.1)[:, None, None]
     return bleached * hue * grid.astype(np.float32)
@@ -50,7 +50,7 @@ def _drips(plate: np.ndarray, rng: np.random.Generator) -> None:
             left = int(np.clip(x + rng.normal(0, 6), 0, width - wide))
             fall = np.linspace(rng.uniform(0.3, 0.6), 0.0, reach, dtype=np.float32)[:, None, None]
             part = plate[8 : 8 + reach, left : left + wide]
-            part += (np.float32((40, 70, 120)) - part) * fall[: part.shape[0]]
+            part += (np.array((40, 70, 120), np.float32) - part) * fall[: part.shape[0]]
 
 
 def _holder(plate: np.ndarray, rng: np.random.Generator) -> None:

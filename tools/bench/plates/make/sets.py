@@ -109,29 +109,41 @@ def _negative(index: int, gates: list[Gate], rng: np.random.Generator) -> Drawn:
 def _pass(name: str, index: int, gates: list[Gate], rng: np.random.Generator) -> Iterator[Drawn]:
     text, plate_type = plate_text(LORRIES[index % len(LORRIES)], rng)
     plate = worn_plate(text, plate_type, rng)
+    stratum = tuple(STRATA)[index // len(LORRIES) % len(STRATA)]
     if name == "mud":
-        plate = mud(plate, rng)
-    yield from pass_frames(f"{name}/{index:05d}", plate, ("" if name == "mud" else text, plate_type),
-                           tuple(STRATA)[index // len(LORRIES) % len(STRATA)], gates, rng)  # fmt: skip
-
-
-def pass_frames(
-    stem: str, plate: np.ndarray, truth: tuple[str, str], stratum: str, gates: list[Gate], rng: np.random.Generator,
-    frames: int = FRAMES,
-) -> Iterator[Drawn]:  # fmt: skip
-    """One vehicle that comes nearer. truth: (text or "", label type). The last frame's plate is up to 240 px wide."""
-    text, plate_type = truth
-    gate = _gate(gates, 2 if plate_type == "yellow_double" else 1, rng)
-    hang = Hang.random(rng).nearer(GROWTH ** -(frames - 1), rng)
-    for number in range(frames):
-        frame, corners = hung(plate, gate, hang, rng)
-        picture = sensor(STRATA[stratum](frame, corners, rng), rng)
+        plate, text, stratum = mud(plate, rng), "", "mud"
+    light = "day" if name == "mud" else stratum
+    vehicle = Approach.of(plate, light, gates, tuple(int(v) for v in rng.integers(0, 2**31, 2)))
+    for number in range(FRAMES):
         row = {
-            "pass": stem, "at_ms": str(number * FRAME_STEP_MS), "camera": "C01-H", "text": text, "type": plate_type,
-            "stratum": "mud" if not text else stratum,
+            "pass": f"{name}/{index:05d}", "at_ms": str(number * FRAME_STEP_MS), "camera": "C01-H", "text": text,
+            "type": plate_type, "stratum": stratum,
         }  # fmt: skip
-        yield Drawn(f"{stem}-{number:02d}.jpg", picture, "passes", row)
-        hang = hang.nearer(GROWTH, rng)
+        yield Drawn(f"{name}/{index:05d}-{number:02d}.jpg", vehicle.frame(number), "passes", row)
+
+
+@dataclass(frozen=True)
+class Approach:
+    """One vehicle that comes nearer: frame `number` of FRAMES, each drawn when asked for; the last plate is the widest."""
+
+    plate: np.ndarray
+    gate: Gate
+    first: Hang
+    stratum: str
+    seed: tuple[int, ...]
+
+    @staticmethod
+    def of(plate: np.ndarray, stratum: str, gates: list[Gate], seed: tuple[int, ...]) -> Approach:
+        """plate: flat. seed: of everything in its frames."""
+        rng = np.random.default_rng(seed)
+        gate = _gate(gates, 2 if plate.shape[0] == 220 else 1, rng)
+        return Approach(plate, gate, Hang.random(rng).nearer(GROWTH ** -(FRAMES - 1), rng), stratum, seed)
+
+    def frame(self, number: int) -> np.ndarray:
+        """uint8 (720, 1280, 3) BGR."""
+        rng = np.random.default_rng([*self.seed, number])
+        frame, corners = hung(self.plate, self.gate, self.first.nearer(GROWTH**number, rng), rng)
+        return sensor(STRATA[self.stratum](frame, corners, rng), rng)
 
 
 def _site(index: int, seed: int) -> Iterator[Drawn]:
