@@ -269,6 +269,20 @@ def bench_qr(
     raise typer.Exit(measure(photos, seed, as_json))
 
 
+@bench.command("plausibility")
+def bench_plausibility(
+    vehicles: Annotated[int, typer.Option(min=10, help="车辆数 registered vehicles")] = 300,
+    days: Annotated[int, typer.Option(min=1, help="天数 days of traffic")] = 10,
+    clones: Annotated[int, typer.Option(min=5, help="套牌通行数 staged passages of cloned plates")] = 400,
+    seed: Annotated[int, typer.Option(help="random seed")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """套牌嫌疑 Staged traffic with cloned plates, judged by the rules of plausibility: precision, recall, by reason."""
+    from tools.bench.plausibility import measure
+
+    raise typer.Exit(measure(vehicles, days, clones, seed, as_json))
+
+
 @bench.command("storage-faults")
 def bench_storage_faults(
     every: Annotated[int, typer.Option(min=1, help="每隔几个 every n-th write; 1 is all of them")] = 1,

@@ -12,6 +12,7 @@ from gateway.adapters.vision.runtime import ModelUnusable
 
 from .gauge import MODES, Report, gauge
 from .labelled import SetUnusable
+from .passes import quiet
 from .plots import draw
 from .seen import SetSeen
 from .show import show
@@ -34,6 +35,7 @@ def measure(
 
     Pictures that cannot be read are named in the report and on standard error; they do not change the status.
     """
+    quiet()
     modes = [name.strip() for name in mode.split(",") if name.strip()] if mode else list(MODES)
     try:
         report = gauge(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
+import structlog
 
 from gateway.adapters.cameras.ring import evenly
 from gateway.adapters.vision.pipeline import PlatePipeline
@@ -102,6 +105,14 @@ class Replay:
 
 def _nobody_expected(plate: str, types: tuple[str, ...]) -> str:
     return ""
+
+
+def quiet() -> None:
+    """Only warnings of the services, on standard error: what a bench prints is its figures."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def captured(

@@ -43,7 +43,8 @@ def day(picture: Picture, corners: Corners, rng: np.random.Generator) -> Picture
         angle = rng.uniform(0, np.pi)
         ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
         side = (xs - centre[0]) * np.cos(angle) + (ys - centre[1]) * np.sin(angle)
-        picture = picture * (1 - rng.uniform(0.2, 0.5) / (1 + np.exp(-side / rng.uniform(1, 6))))[:, :, None]
+        shadow = 0.5 + 0.5 * np.tanh(side / rng.uniform(2, 12))
+        picture = picture * (1 - rng.uniform(0.2, 0.5) * shadow)[:, :, None]
     return picture * float(rng.uniform(0.85, 1.15))
 
 
