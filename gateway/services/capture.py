@@ -2,7 +2,7 @@
 
 Stop rule: the pictures from before the edge are in memory and are read at once, MIN_BATCH at a time; as soon as the
 vote is sure no more are read. While it is in doubt the camera's next pictures are added, until the lane's budget is
-used. Past TARGET_MS a plate that is read but not sure is enough. "unread" is an answer too, and it comes with the two
+used. When TARGET_MS is near, a plate that is read but not sure is enough. "unread" is an answer too, and it comes with the two
 best candidates and the best picture there is for the guard.
 """
 
@@ -155,7 +155,8 @@ class VehicleCapture:
         return Capture(_identity(seen, hint), tuple(seen.reads), head, corners, body, body_corners, begin_ms)
 
     def _is_enough(self, outcome: PlateVote, edge_at_ms: int) -> bool:
-        return outcome.is_sure or (outcome.is_read and self._clock.wall_ms() - edge_at_ms >= TARGET_MS)
+        """Sure, or read and the next pictures would come after TARGET_MS."""
+        return outcome.is_sure or (outcome.is_read and self._clock.wall_ms() + ROUND_MS // 2 - edge_at_ms >= TARGET_MS)
 
     async def _look(self, seen: _Seen, frames: list[Frame]) -> None:
         """Read these pictures in this order, in batches, until the vote is sure."""
