@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 RUNS = Path(__file__).parent / "runs"
-AVERAGE = 0.9985
+AVERAGE = 0.9990
 """Decay per step of the averaged weights."""
 LAST_RATE_RATIO, WARM_UP_STEPS = 0.01, 200
 

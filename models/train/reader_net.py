@@ -16,7 +16,7 @@ ALPHABET = PROVINCES + DIGITS + LETTERS + SPECIAL
 """Output classes in order; the blank follows as the last class. The letter O is not there: it is read as 0."""
 BLANK = len(ALPHABET)
 STEPS = INPUT_WIDTH_PX // 4
-"""Columns of the output: three for each character of the longest plate (8)."""
+"""Columns of the output: four for each character of the longest plate (8)."""
 
 
 def _conv(x, channels: int, kernel=3, strides=1, padding="same"):
@@ -26,22 +26,22 @@ def _conv(x, channels: int, kernel=3, strides=1, padding="same"):
 
 
 def build_reader() -> keras.Model:
-    """float32 (n, 24, 96, 3), as `normalised` gives it -> text logits (n, 24, 75) and type logits (n, 8).
+    """float32 (n, 32, 128, 3), as `normalised` gives it -> text logits (n, 32, 75) and type logits (n, 8).
 
     Plain convolutions: they learn several times faster per sample on a CPU than depthwise ones (trial runs).
     """
     inputs = keras.Input((INPUT_HEIGHT_PX, INPUT_WIDTH_PX, 3), name="plate")
-    x = _conv(inputs, 24)
-    x = layers.MaxPooling2D(2)(x)  # 12 x 48
-    x = _conv(x, 56)
-    x = layers.MaxPooling2D(2)(x)  # 6 x 24
-    x = _conv(x, 104)
-    x = layers.Add()([x, _conv(x, 104)])
-    x = _conv(x, 128, strides=(2, 1))  # 3 x 24
+    x = _conv(inputs, 32)
+    x = layers.MaxPooling2D(2)(x)  # 16 x 64
+    x = _conv(x, 64)
+    x = layers.MaxPooling2D(2)(x)  # 8 x 32
+    x = _conv(x, 128)
     x = layers.Add()([x, _conv(x, 128)])
+    x = _conv(x, 160, strides=(2, 1))  # 4 x 32
+    x = layers.Add()([x, _conv(x, 160)])
     x = layers.ZeroPadding2D(((0, 0), (1, 1)))(x)
-    column = _conv(x, 192, kernel=3, padding="valid")  # 1 x 24
-    wide = _conv(column, 128, kernel=(1, 5))
+    column = _conv(x, 224, kernel=(4, 3), padding="valid")  # 1 x 32
+    wide = _conv(column, 160, kernel=(1, 7))
     x = layers.Concatenate()([column, wide])
     x = layers.Dropout(0.15)(x)
     text = layers.Conv2D(len(ALPHABET) + 1, 1, name="text_conv")(x)

@@ -1,6 +1,6 @@
 """Endless training samples of the plate reader: real cut-outs, real scenes cut again, and drawn plates.
 
-One sample is a picture uint8 (24, 96, 3) BGR as `rectify_plate` makes it, its text, its type and whether a colour
+One sample is a picture uint8 (32, 128, 3) BGR as `rectify_plate` makes it, its text, its type and whether a colour
 can be told. A plate nobody could read, and a picture without plate, have the empty text and the type `none`.
 """
 
@@ -25,7 +25,7 @@ NO_TYPE = -1
 
 SHARES = {"crop": 0.28, "scene": 0.20, "drawn": 0.44, "unreadable": 0.08}
 """Share of each source in training; without real pictures, `drawn` takes their place."""
-KIND_SHARES = (0.20, 0.18, 0.20, 0.12, 0.09, 0.13, 0.08)
+KIND_SHARES = (0.18, 0.17, 0.19, 0.13, 0.15, 0.11, 0.07)
 """Of KINDS among the drawn plates: what the real pictures lack is drawn more often."""
 
 
@@ -35,7 +35,7 @@ POOL = 150
 
 @dataclass(frozen=True)
 class Sample:
-    """picture: uint8 (24, 96, 3) BGR. text: without dot, letter O written as 0. type_index: of TYPES, or NO_TYPE."""
+    """picture: uint8 (32, 128, 3) BGR. text: without dot, letter O written as 0. type_index: of TYPES, or NO_TYPE."""
 
     picture: np.ndarray
     text: str
@@ -68,14 +68,46 @@ def jittered(corners: np.ndarray, rng: np.random.Generator, ratio: float) -> np.
     return (moved + rng.normal(0, ratio * 0.6, (4, 2)) * height).astype(np.float32)
 
 
+LOOSE_SHARE = 0.35
+"""Of the boxes: with much of the car around the plate, as some sources of cut-outs leave it."""
+
+
+def boxed(corners: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """An upright box around the corners, too tight or too wide, as cut-outs are stored that nobody straightened."""
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    size = high - low
+    most = (0.16, 0.40) if rng.random() < LOOSE_SHARE else (0.05, 0.16)
+    x1, y1 = low - size * rng.uniform((-0.02, -0.06), most)
+    x2, y2 = high + size * rng.uniform((-0.02, -0.06), most)
+    return np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]], np.float32)
+
+
+def cut_short(corners: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Corners with up to a third of the first or the last character left out."""
+    left, right = (rng.uniform(0, 0.045), 0.0) if rng.random() < 0.4 else (0.0, rng.uniform(0, 0.045))
+    tl, tr, br, bl = corners
+    moved = (tl + left * (tr - tl), tr - right * (tr - tl), br - right * (br - bl), bl + left * (br - bl))
+    return np.stack(moved).astype(np.float32)
+
+
+def slanted(corners: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Corners turned and sheared against the plate: the same slant in every cut-out of a camera beside the lane."""
+    centre = corners.mean(axis=0)
+    width, height = np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[3] - corners[0])
+    slope, shear = rng.normal(0, 0.10), rng.normal(0, 0.22)
+    x, y = (corners - centre).T
+    moved = np.stack([x + shear * y, y + slope * x * min(1.0, 3 * height / max(width, 1.0))], axis=1)
+    return (moved + centre).astype(np.float32)
+
+
 def plate_in_view(
     plate: np.ndarray, rng: np.random.Generator, backgrounds: list[np.ndarray], width_px: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """The flat plate seen by a camera at about `width_px`: a small picture and the plate's corners in it."""
     aspect = plate.shape[0] / plate.shape[1]
     height = width_px * aspect * float(rng.uniform(0.8, 1.1))
-    tilt = np.deg2rad(float(rng.normal(0, 5)))
-    shear = float(rng.normal(0, 0.10))
+    tilt = np.deg2rad(float(rng.normal(0, 6)))
+    shear = float(rng.normal(0, 0.16))
     quad = np.array([[0, 0], [width_px, 0], [width_px, height], [0, height]], np.float64)
     quad[:, 0] += shear * (quad[:, 1] - height / 2)
     quad = quad @ np.array([[np.cos(tilt), np.sin(tilt)], [-np.sin(tilt), np.cos(tilt)]])
@@ -100,6 +132,11 @@ def plate_in_view(
     return canvas, corners
 
 
+def _edges(weights: np.ndarray) -> np.ndarray:
+    """Upper edges in 0.0-1.0 of the items' shares, without the last."""
+    return np.cumsum(weights)[:-1] / max(float(weights.sum()), 1e-9)
+
+
 class ReaderSamples:
     """Draws samples for ever.
 
@@ -113,8 +150,8 @@ class ReaderSamples:
         self._crops = [(label.picture(), plain_text(label.text), type_index(label.type)) for label in crops]
         self._scenes = [self._close_up(label) for label in scenes]
         counts = Counter(label.text[0] for label in crops)
-        weights = np.array([counts[label.text[0]] ** -0.5 for label in crops])
-        self._crop_edges = np.cumsum(weights)[:-1] / weights.sum() if crops else weights
+        self._province_weights = np.array([counts[label.text[0]] ** -0.5 for label in crops])
+        self.weigh(np.ones(self.real_count))
         step = max(1, len(scenes) // 80)
         self._backgrounds = [self._shrunk(label.picture()) for label in scenes[::step]]
         if not self._backgrounds:
@@ -129,6 +166,22 @@ class ReaderSamples:
         share = np.array([weight for _, weight in self._faces])
         self._face_shares = share / share.sum()
         self._pool: dict[str, deque[tuple[np.ndarray, str]]] = {kind: deque(maxlen=POOL) for kind in KINDS}
+
+    @property
+    def real_count(self) -> int:
+        """Real plates: cut-outs, then plates in scenes."""
+        return len(self._crops) + len(self._scenes)
+
+    def weigh(self, weights: np.ndarray) -> None:
+        """How much more often each real plate is drawn: float (real_count,), 1 is usual."""
+        crops, scenes = np.split(weights, [len(self._crops)])
+        self._crop_edges = _edges(crops * self._province_weights)
+        self._scene_edges = _edges(scenes)
+
+    def real_view(self, index: int) -> Sample:
+        """A fresh view of one real plate, 0 to real_count - 1."""
+        count = len(self._crops)
+        return self._real_crop(index) if index < count else self._real_scene(index - count)
 
     @staticmethod
     def _shrunk(picture: np.ndarray) -> np.ndarray:
@@ -154,9 +207,9 @@ class ReaderSamples:
         while True:
             draw = rng.random()
             if draw < SHARES["crop"] and self._crops:
-                yield self._real_crop()
+                yield self._real_crop(int(np.searchsorted(self._crop_edges, rng.random())))
             elif draw < SHARES["crop"] + SHARES["scene"] and self._scenes:
-                yield self._real_scene()
+                yield self._real_scene(int(np.searchsorted(self._scene_edges, rng.random())))
             elif draw < 1 - SHARES["unreadable"]:
                 yield self.drawn()
             else:
@@ -175,31 +228,47 @@ class ReaderSamples:
         """How far off the corners are: mostly `usual`, one time in five twice as far, as detectors err."""
         return usual * (2.0 if self._rng.random() < 0.2 else 1.0)
 
+    def _found(self, corners: np.ndarray, rows: int, usual: float) -> np.ndarray:
+        """The corners as a detector gives them; of single-row plates one in four only as an upright box."""
+        draw = self._rng.random()
+        if rows == 1 and draw < 0.25:
+            return boxed(corners, self._rng)
+        if draw > 0.93:
+            corners = cut_short(corners, self._rng)
+        return jittered(corners, self._rng, self._miss(usual))
+
     def _grey(self, picture: np.ndarray, kind: int, chance: float) -> tuple[np.ndarray, int]:
         """With this chance the picture of an infra-red camera, from which no colour can be told."""
         if self._rng.random() >= chance:
             return picture, kind
         return cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), NO_TYPE
 
-    def _real_crop(self) -> Sample:
+    def _real_crop(self, index: int) -> Sample:
         rng = self._rng
-        picture, text, kind = self._crops[int(np.searchsorted(self._crop_edges, rng.random()))]
+        picture, text, kind = self._crops[index]
         h, w = picture.shape[:2]
         corners = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
+        draw = rng.random()
+        if draw < 0.22:
+            picture, corners = plate_in_view(picture, rng, self._backgrounds, float(rng.uniform(70, 140)))
+            corners = boxed(corners, rng)
+        elif draw < 0.50:
+            corners = slanted(corners, rng)
         if rng.random() < 0.85:
             corners = jittered(corners, rng, 0.05)
         flat = rectify_plate(picture, corners, 1)
         if rng.random() < 0.3:
-            small = int(rng.integers(50, 90))
-            flat = cv2.resize(cv2.resize(flat, (small, 8 + small // 7), interpolation=cv2.INTER_AREA), (96, 24))
+            small = int(rng.integers(56, 110))
+            less = cv2.resize(flat, (small, 8 + small // 7), interpolation=cv2.INTER_AREA)
+            flat = cv2.resize(less, (INPUT_WIDTH_PX, INPUT_HEIGHT_PX))
         if rng.random() < 0.8:
             flat = wear.tone(self._camera(flat, 90, strength=0.5), rng, night=0.05)
         flat, kind = self._grey(flat, kind, 0.06)
         return Sample(flat, text, kind)
 
-    def _real_scene(self) -> Sample:
+    def _real_scene(self, index: int) -> Sample:
         rng = self._rng
-        picture, corners, text, kind, rows = self._scenes[int(rng.integers(len(self._scenes)))]
+        picture, corners, text, kind, rows = self._scenes[index]
         wide = float(np.linalg.norm(corners[1] - corners[0]))
         if wide > 75 and rng.random() < 0.4:
             scale = float(rng.uniform(60, wide)) / wide
@@ -209,7 +278,9 @@ class ReaderSamples:
             )
             wide *= scale
         picture = self._camera(picture, wide, strength=0.6)
-        flat = rectify_plate(picture, jittered(corners, rng, self._miss(0.07)), rows)
+        flat = rectify_plate(picture, self._found(corners, rows, 0.07), rows)
+        if rng.random() < 0.08:
+            flat = wear.jpeg(wear.processed(flat, rng), rng)
         if rng.random() < 0.8:
             flat = wear.tone(flat, rng, night=0.06)
         flat, kind = self._grey(flat, kind, 0.06)
@@ -251,13 +322,16 @@ class ReaderSamples:
         width = float(np.exp(rng.uniform(np.log(52 if not calm else 70), np.log(230))))
         view, corners = plate_in_view(plate, rng, self._backgrounds, width)
         view = self._camera(view, width, strength=0.5 if calm else 1.0)
-        flat = rectify_plate(view, jittered(corners, rng, 0.035 if calm else self._miss(0.06)), rows_of(kind))
+        found = jittered(corners, rng, 0.035) if calm else self._found(corners, rows_of(kind), 0.06)
+        flat = rectify_plate(view, found, rows_of(kind))
+        if not calm and rng.random() < (0.35 if kind.startswith("green") else 0.12):
+            flat = wear.jpeg(wear.processed(flat, rng), rng)
         flat = wear.tone(flat, rng, night=0.0 if calm else 0.12)
         flat, type_number = self._grey(flat, type_index(kind), 0.0 if calm else 0.06)
         return Sample(flat, plain_text(text), type_number)
 
     def _lettering(self) -> np.ndarray:
-        """A name or number on a door, uint8 (24, 96, 3): text that is no plate."""
+        """A name or number on a door, uint8 (32, 128, 3): text that is no plate."""
         rng = self._rng
         one, other = (tuple(int(v) for v in rng.integers(0, 255, 3)) for _ in range(2))
         board = np.full((72, 288, 3), one, np.uint8)

@@ -17,7 +17,11 @@ from .loop import RUNS, Curve, Optimised, limit_threads, rate_at, start_worker
 
 BATCH = 48
 BEST_RATE = 2e-3
-CHECK_EVERY = 200
+CHECK_EVERY = 250
+HARD_FILE = RUNS / "reader" / "hard.npy"
+"""Weight of every real plate, 1 to 4: those misread lately are drawn more often."""
+MINE_EVERY = 4
+"""Checks from one mining of hard examples to the next."""
 LEAST_DEVIATION = 8.0
 """As in gateway.adapters.vision.rectify; here inside the graph."""
 
@@ -31,15 +35,38 @@ def produce(queue: multiprocessing.Queue, licence: str, seed: int) -> None:
     from .reader_samples import ReaderSamples
 
     cv2.setNumThreads(1)
-    os.nice(1)
+    os.sched_setaffinity(0, {0, 1})
     labels = [label for label in load_labels(licence) if label.split == "train" and label.kind != "negative"]
-    samples = iter(ReaderSamples(labels, seed))
+    source = ReaderSamples(labels, seed)
+    samples = iter(source)
+    known_ns = 0
     while True:
+        if HARD_FILE.exists() and HARD_FILE.stat().st_mtime_ns != known_ns:
+            known_ns = HARD_FILE.stat().st_mtime_ns
+            source.weigh(np.load(HARD_FILE))
         batch = [next(samples) for _ in range(BATCH)]
         texts = np.full((BATCH, 8), -1, np.int32)
         for row, sample in zip(texts, batch, strict=True):
             row[: len(sample.text)] = encoded(sample.text)
         queue.put((np.stack([s.picture for s in batch]), texts, np.array([s.type_index for s in batch], np.int32)))
+
+
+def mine(model, source, batch: int = 128) -> None:
+    """Read one fresh view of every real plate and note in HARD_FILE which were misread."""
+    from gateway.adapters.vision.rectify import normalised
+
+    from .reader_net import greedy
+
+    wrong = np.zeros(source.real_count)
+    for first in range(0, source.real_count, batch):
+        views = [source.real_view(i) for i in range(first, min(first + batch, source.real_count))]
+        text, _ = model.predict_on_batch(normalised(np.stack([view.picture for view in views])))
+        wrong[first : first + len(views)] = [a != v.text for a, v in zip(greedy(np.asarray(text)), views, strict=True)]
+    before = np.load(HARD_FILE) if HARD_FILE.exists() else np.ones(source.real_count)
+    part = HARD_FILE.with_name("hard.part.npy")
+    np.save(part, 0.6 * before + 0.4 * (1 + 3 * wrong))
+    part.replace(HARD_FILE)
+    print(f"hard examples: {int(wrong.sum())} of {source.real_count} misread", flush=True)
 
 
 def main() -> None:
@@ -52,6 +79,8 @@ def main() -> None:
     import tensorflow as tf
 
     from .reader_net import BLANK, STEPS, build_reader
+    from .pictures import load_labels
+    from .reader_samples import ReaderSamples
     from .reader_score import Scorer
 
     folder = RUNS / "reader"
@@ -82,6 +111,8 @@ def main() -> None:
 
     queue = start_worker(produce, args.licence)
     scorer = Scorer(args.licence)
+    labels = [label for label in load_labels(args.licence) if label.split == "train" and label.kind != "negative"]
+    source = ReaderSamples(labels, seed=77)
     curve = Curve(folder, ("crops", "scenes", "drawn", "type"))
     last = args.samples // BATCH
     losses, since = [], time.monotonic()
@@ -95,6 +126,8 @@ def main() -> None:
             curve.add(run.step * BATCH, time.monotonic() - since, rate, float(np.mean(losses)), scores)
             losses, since = [], time.monotonic()
             run.save()
+            if run.step % (CHECK_EVERY * MINE_EVERY) == 0:
+                mine(run.averaged, source)
     run.save()
 
 

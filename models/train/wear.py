@@ -99,6 +99,19 @@ def motion(picture: np.ndarray, rng: np.random.Generator, longest_px: float) -> 
     return cv2.filter2D(picture, -1, kernel / total) if total > 0 else picture
 
 
+def processed(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What a camera's own picture processing does at its worst: clipped contrast, loud colours, sharpened edges."""
+    soft = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.6, 1.6)))
+    amount = float(rng.uniform(0.6, 3.0))
+    out = cv2.addWeighted(soft, 1 + amount, cv2.GaussianBlur(soft, (0, 0), float(rng.uniform(1.0, 2.5))), -amount, 0)
+    grey = cv2.cvtColor(cv2.cvtColor(out, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    saturation = float(rng.uniform(1.1, 2.2))
+    out = cv2.addWeighted(out, saturation, grey, 1 - saturation, 0).astype(np.float32)
+    middle = float(rng.uniform(90, 150))
+    out = (out - middle) * float(rng.uniform(1.0, 2.0)) + middle + float(rng.normal(10, 25))
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
 @lru_cache(maxsize=1)
 def _grain() -> np.ndarray:
     """float32 (480, 720, 3) of standard normal noise, cut at random places: drawing noise anew costs too much."""

@@ -111,12 +111,12 @@ def test_the_rows_of_a_two_row_plate_are_laid_side_by_side():
     plate = np.zeros((220, 440, 3), np.uint8)
     plate[:84] = 255  # upper row white, lower row black
     flat = rectify_plate(plate, [(0, 0), (440, 0), (440, 220), (0, 220)], 2)
-    assert flat.shape == (24, 96, 3)
+    assert flat.shape == (32, 128, 3)
     assert flat[:22, :30].min() > 200 and flat[4:, 34:].max() < 60
 
 
 def test_normalised_pictures_have_mean_zero_and_even_ones_stay_even():
-    pictures = np.random.default_rng(1).integers(0, 255, (2, 24, 96, 3)).astype(np.uint8)
+    pictures = np.random.default_rng(1).integers(0, 255, (2, 32, 128, 3)).astype(np.uint8)
     pictures[1] = 77
     values = normalised(pictures)
     assert values.dtype == np.float32 and abs(float(values.mean())) < 1e-4

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-INPUT_HEIGHT_PX, INPUT_WIDTH_PX = 24, 96
-"""The reader's input. Small on purpose: a plate 96 px wide in the frame carries no more than this."""
+INPUT_HEIGHT_PX, INPUT_WIDTH_PX = 32, 128
+"""The reader's input: the smallest that keeps the strokes of the provinces apart."""
 
 MARGIN_X, MARGIN_Y = 0.015, 0.03
 """Share of the plate kept around the corners, so that a corner a few pixels off does not cut a character."""
@@ -19,7 +19,7 @@ MARGIN_X, MARGIN_Y = 0.015, 0.03
 UPPER_BOX = (0.20, 0.035, 0.80, 0.385)
 LOWER_BOX = (0.0, 0.375, 1.0, 0.96)
 """x1, y1, x2, y2 of the two rows as shares of a 440 x 220 plate (characters: x 110-330, y 15-75 and y 90-200 mm)."""
-UPPER_WIDTH_PX = 32
+UPPER_WIDTH_PX = 42
 """Of INPUT_WIDTH_PX; the lower row takes the rest, so the pair looks like one single-row plate."""
 
 LEAST_DEVIATION = 8.0
@@ -44,7 +44,7 @@ def _cut(frame: np.ndarray, corners: np.ndarray, box: tuple[float, float, float,
 
 
 def rectify_plate(frame_bgr: np.ndarray, corners: Sequence[Point], rows: int) -> np.ndarray:
-    """The plate upright: uint8 (24, 96, 3), BGR, 0-255.
+    """The plate upright: uint8 (32, 128, 3), BGR, 0-255.
 
     frame_bgr: uint8 (h, w, 3). corners: px, top left, top right, bottom right, bottom left of the plate.
     rows: 1, or 2: then the upper row is laid to the left of the lower one, in reading order.
@@ -58,9 +58,9 @@ def rectify_plate(frame_bgr: np.ndarray, corners: Sequence[Point], rows: int) ->
 
 
 def normalised(pictures: np.ndarray) -> np.ndarray:
-    """The reader's input values: float32 (n, 24, 96, 3), each picture with mean 0 and deviation 1 over all channels.
+    """The reader's input values: float32 (n, 32, 128, 3), each picture with mean 0 and deviation 1 over all channels.
 
-    pictures: uint8 (n, 24, 96, 3). Night and glare mostly vanish by this; the ratio of the colours stays.
+    pictures: uint8 (n, 32, 128, 3). Night and glare mostly vanish by this; the ratio of the colours stays.
     LEAST_DEVIATION keeps an even surface from being blown up to noise.
     """
     values = pictures.astype(np.float32)
