@@ -91,7 +91,9 @@ def _show(document: dict[str, Any]) -> None:
     console.print(table)
     for choice in document["choices"]:
         what = "回退 back to" if choice["undoes"] else "换用 use"
-        print(f"{local_text(choice['at_ms'])}  {choice['kind']}  {what} {choice['sha256'][:12] or '随附 shipped'}  {choice['by']}：{choice['why']}")
+        print(
+            f"{local_text(choice['at_ms'])}  {choice['kind']}  {what} {choice['sha256'][:12] or '随附 shipped'}  {choice['by']}：{choice['why']}"
+        )
     for kind, (sha256, zh, en) in document["refused"].items():
         print(f"被拒 refused: {kind} {sha256[:12]}: {zh} {en}")
 
@@ -102,18 +104,24 @@ def add(source: Path, by: str, trained_on: str, data: Path, as_json: bool) -> in
         if as_json:
             print(json.dumps(asdict(manifest), ensure_ascii=False, indent=2))
         else:
-            print(f"已登记 added: {manifest.kind} {manifest.sha256[:12]}；尚未使用 it does not read yet: lvzha models use {manifest.sha256[:12]}")
+            print(
+                f"已登记 added: {manifest.kind} {manifest.sha256[:12]}；尚未使用 it does not read yet: lvzha models use {manifest.sha256[:12]}"
+            )
         return 0
 
     return _refusing("未登记 not added", action)
 
 
 def use(name: str, by: str, why: str, data: Path) -> int:
-    return _refusing("未换用 not changed", lambda: _chosen(data, lambda m: m.use(name, by=by, why=why, now_ms=_now_ms())))
+    return _refusing(
+        "未换用 not changed", lambda: _chosen(data, lambda m: m.use(name, by=by, why=why, now_ms=_now_ms()))
+    )
 
 
 def rollback(kind: str, by: str, why: str, data: Path) -> int:
-    return _refusing("未回退 not changed", lambda: _chosen(data, lambda m: m.roll_back(kind, by=by, why=why, now_ms=_now_ms())))
+    return _refusing(
+        "未回退 not changed", lambda: _chosen(data, lambda m: m.roll_back(kind, by=by, why=why, now_ms=_now_ms()))
+    )
 
 
 def _chosen(data: Path, choose: Callable[[ModelRegistry], Choice]) -> int:
@@ -137,7 +145,10 @@ def _chosen(data: Path, choose: Callable[[ModelRegistry], Choice]) -> int:
             print(f"网关拒用 the gateway refuses it: {sha256[:12]} {zh} {en}", file=sys.stderr)
             return 1
         time.sleep(0.3)
-    print(f"{TAKEN_WITHIN_S:.0f} 秒内网关未换用，请看控制台告警 the gateway has not taken it within {TAKEN_WITHIN_S:.0f} s; see its conditions", file=sys.stderr)
+    print(
+        f"{TAKEN_WITHIN_S:.0f} 秒内网关未换用，请看控制台告警 the gateway has not taken it within {TAKEN_WITHIN_S:.0f} s; see its conditions",
+        file=sys.stderr,
+    )
     return 1
 
 
@@ -166,7 +177,9 @@ def pair_for_gauge(new: str, against: str, data: Path) -> tuple[Manifest, Path, 
     if other.kind != one.kind:
         raise ModelRefused(f"--against {against}: 是 is a {other.kind}; {one.kind} is compared with its own kind")
     if other.sha256 == one.sha256:
-        raise ModelRefused(f"{one.kind} {one.sha256[:12]}: 与自身比较 is compared with itself; name another with --against")
+        raise ModelRefused(
+            f"{one.kind} {one.sha256[:12]}: 与自身比较 is compared with itself; name another with --against"
+        )
     return one, models.with_model(one), other, models.with_model(other)
 
 
@@ -176,17 +189,27 @@ def pair_for_gauge(new: str, against: str, data: Path) -> tuple[Manifest, Path, 
 def label_status(data: Path, as_json: bool) -> int:
     def action() -> int:
         if not (data / FOLDER / "labels.sqlite3").is_file():
-            raise StoreRefused(f"{data / FOLDER}: 尚未留存任何图片 nothing was ever kept here; see [labelling] of the settings")
+            raise StoreRefused(
+                f"{data / FOLDER}: 尚未留存任何图片 nothing was ever kept here; see [labelling] of the settings"
+            )
         with closing(SqliteLabels(data)) as store:
             counts = store.counts()
         if as_json:
-            print(json.dumps([{"state": s, "reason": r, "samples": n} for (s, r), n in sorted(counts.items())], ensure_ascii=False, indent=2))
+            print(
+                json.dumps(
+                    [{"state": s, "reason": r, "samples": n} for (s, r), n in sorted(counts.items())],
+                    ensure_ascii=False,
+                    indent=2,
+                )
+            )
             return 0
         by_state = Counter[str]()
         for (state, reason), n in sorted(counts.items()):
             by_state[state] += n
             print(f"{state:8} {reason:10} {n}")
-        print(f"待标 waiting {by_state['open']}，待复核 second opinion {by_state['second']}，已定 settled {by_state['settled']}")
+        print(
+            f"待标 waiting {by_state['open']}，待复核 second opinion {by_state['second']}，已定 settled {by_state['settled']}"
+        )
         return 0
 
     return _refusing("无法列出 cannot list", action)

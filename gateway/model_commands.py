@@ -71,7 +71,9 @@ def status(data: DataOption = Path("data"), as_json: JsonOption = False) -> None
 @labels.command("export")
 def export(
     target: Annotated[Path, typer.Argument(help="新的或空的文件夹 a new or an empty folder")],
-    config: Annotated[Path, typer.Option("--config", help="站点配置文件 the site's settings (TOML)")] = Path("site.toml"),
+    config: Annotated[Path, typer.Option("--config", help="站点配置文件 the site's settings (TOML)")] = Path(
+        "site.toml"
+    ),
     as_json: JsonOption = False,
 ) -> None:
     """导出训练集 Settled labels as a training set: pictures and labels.csv; runs beside a running gateway."""

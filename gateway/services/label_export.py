@@ -18,7 +18,20 @@ from pathlib import Path
 from gateway.domain.labels import NO_PLATE, PLATE, Label, LabelRefused, Outcome, Points, Sample, split_of
 from gateway.services.label_port import CutOuts, LabelStore
 
-COLUMNS = ("file", "split", "kind", "text", "type", "corners_tl_tr_br_bl", "bbox", "width", "height", "source_repo", "licence", "label_basis")
+COLUMNS = (
+    "file",
+    "split",
+    "kind",
+    "text",
+    "type",
+    "corners_tl_tr_br_bl",
+    "bbox",
+    "width",
+    "height",
+    "source_repo",
+    "licence",
+    "label_basis",
+)
 
 
 @dataclass
@@ -57,9 +70,20 @@ def export(store: LabelStore, cutouts: CutOuts, target: Path, *, source: str, li
                 path.parent.mkdir(exist_ok=True)
                 path.write_bytes(picture)
                 height, width = _size(cutouts, picture)
-                rows.append({"file": name, "width": width, "height": height, "source_repo": source, "licence": licence, **values})
+                rows.append(
+                    {
+                        "file": name,
+                        "width": width,
+                        "height": height,
+                        "source_repo": source,
+                        "licence": licence,
+                        **values,
+                    }
+                )
         if not rows:
-            raise LabelRefused("还没有可导出的标注 there is nothing to export: label something first, on the console's page /labelling")
+            raise LabelRefused(
+                "还没有可导出的标注 there is nothing to export: label something first, on the console's page /labelling"
+            )
         lines = io.StringIO()
         writer = csv.DictWriter(lines, COLUMNS, lineterminator="\n")
         writer.writeheader()

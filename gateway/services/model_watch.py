@@ -84,7 +84,11 @@ class ModelWatch:
             await self._enter(prepared)
             await asyncio.to_thread(self._models.tell, self._place, prepared, self._clock.wall_ms())
         except ReaderUnavailable as error:
-            self._raise("model.not_started", f"新识别模型未能启动，仍用原模型：{error}", f"the new models do not start, the former ones go on: {error}")
+            self._raise(
+                "model.not_started",
+                f"新识别模型未能启动，仍用原模型：{error}",
+                f"the new models do not start, the former ones go on: {error}",
+            )
             self._again_mono_s = self._clock.mono_s() + AGAIN_AFTER_S
         except (LedgerUnavailable, ModelRefused, OSError) as error:
             log.warning("models not taken in", error=str(error))

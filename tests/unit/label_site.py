@@ -50,7 +50,9 @@ class LabelSite(OfficeSite):
         self.desk = LabelDesk(self.store, keeping, self, LANES)
 
     def keeper_with(self, keeping: Keeping) -> LabelKeeper:
-        return LabelKeeper(keeping, self.store, cutouts, self.corrections, self.queries, self.reader, self, load_terms())
+        return LabelKeeper(
+            keeping, self.store, cutouts, self.corrections, self.queries, self.reader, self, load_terms()
+        )
 
     async def passes(self, number: int, truth: str, *, kind: str = "yellow_single", read: str | None = None, sure: float = 0.99,
                      doubt: dict[int, tuple[str, float]] | None = None, lane: str = "g1-b01", is_read: bool = True,
@@ -65,7 +67,9 @@ class LabelSite(OfficeSite):
         confidence = min((p for _, p in (doubt or {}).values()), default=sure)
         identity = Identity(plate_no=said if is_read else "", plate_colour="1" if is_read and said else "5", plate_type=kind if said else "unknown",
                             confidence=confidence if said else 0.0, candidates=() if is_read else (said,) if said else ())  # fmt: skip
-        p = replace(a_pass(number, identity.plate_no, "in" if lane == "g1-b01" else "out", self.now_ms), identity=identity)
+        p = replace(
+            a_pass(number, identity.plate_no, "in" if lane == "g1-b01" else "out", self.now_ms), identity=identity
+        )
         self.jpeg = cutouts.pictures(frame, ()).frame
         p = await self.end(p)
         head = Frame("C01-H", self.now_ms, frame)
@@ -82,7 +86,9 @@ class LabelSite(OfficeSite):
         await self.passes(3, "贵BD12345", kind="green_small", doubt={1: ("8", 0.71)}, is_read=False)
         await self.passes(4, "川L77301", kind="blue", read="")
         await self.passes(5, "渝G91357", lane="g1-b02", read="渝G91857", sure=0.97)
-        self.reader.next = [[read_with("渝G91857", "yellow_single", _corners_of(5), self.now_ms, 0.97, {4: ("3", 0.95)})]]
+        self.reader.next = [
+            [read_with("渝G91857", "yellow_single", _corners_of(5), self.now_ms, 0.97, {4: ("3", 0.95)})]
+        ]
         await self.keeper.look()
         await self.correct(5, "渝G91357")
         await self.keeper.look()
@@ -104,7 +110,8 @@ def _corners_of(number: int):
 
 def read_with(text, kind, corners, at_ms, sure, doubt, model="a1b2c3d4") -> PlateRead:
     alternatives = tuple(
-        ((c, doubt[i][1]), (doubt[i][0], round(0.97 - doubt[i][1], 3))) if i in doubt else ((c, sure),) for i, c in enumerate(text)
+        ((c, doubt[i][1]), (doubt[i][0], round(0.97 - doubt[i][1], 3))) if i in doubt else ((c, sure),)
+        for i, c in enumerate(text)
     )
     shape = tuple((float(x), float(y)) for x, y in corners)
     return PlateRead(

@@ -57,7 +57,9 @@ async def test_scene_corners_and_upright_cut_out_show_the_plate_itself(exported)
     labels = pictures.load_labels("stated", folder)
     (scene,) = [x for x in labels if x.kind == "scene" and x.text == "渝G91357"]
     (crop,) = [x for x in labels if x.kind == "crop" and x.text == "渝G91357"]
-    inside = cv2.fillConvexPoly(np.zeros(scene.picture().shape[:2], np.uint8), scene.corners.astype(np.int32), 1).astype(bool)
+    inside = cv2.fillConvexPoly(
+        np.zeros(scene.picture().shape[:2], np.uint8), scene.corners.astype(np.int32), 1
+    ).astype(bool)
     hsv = cv2.cvtColor(scene.picture(), cv2.COLOR_BGR2HSV)
     yellow = (abs(hsv[..., 0].astype(int) - 24) < 12) & (hsv[..., 1] > 120)
     assert yellow[inside].mean() > 0.5 > 0.01 > yellow[~inside].mean()

@@ -137,7 +137,9 @@ async def test_erasing_a_driver_or_a_plate_removes_rows_and_pictures_and_leaves_
     site.file.write(lambda c: c.execute(
         "insert into personal values ('" + "a" * 64 + "', '00000003-1', 'driver_name', '" + "0" * 32 + "', '王师傅')"))  # fmt: skip
     erased = SqlitePersonalData(site.file)
-    assert await erased.erase(["云D63185", "王师傅"], by="李", why="本人申请", now_ms=site.now_ms) == 4  # two places in the ledger, two samples
+    assert (
+        await erased.erase(["云D63185", "王师傅"], by="李", why="本人申请", now_ms=site.now_ms) == 4
+    )  # two places in the ledger, two samples
     assert site.store.of_pass("00000001-1") is None and site.store.of_pass("00000003-1") is None
     assert len(list(site.store.folder.rglob("*.jpg"))) == pictures - 4
     assert site.queries.entries_of_kind("erased")[-1]["body"]["samples"] == 2
@@ -173,7 +175,9 @@ async def test_samples_and_labels_are_there_after_the_store_is_opened_again(site
 
 
 def test_every_label_migration_stands_in_a_file_of_its_name_and_applies_once(tmp_path):
-    assert [m.__module__.rpartition(".")[2] for m in label_schema.MIGRATIONS] == [m.__name__ for m in label_schema.MIGRATIONS]
+    assert [m.__module__.rpartition(".")[2] for m in label_schema.MIGRATIONS] == [
+        m.__name__ for m in label_schema.MIGRATIONS
+    ]
     db = Database(tmp_path / "x.sqlite3")
     label_schema.migrations.apply(db)
     label_schema.migrations.apply(db)
@@ -192,7 +196,9 @@ def test_one_label_settles_unless_a_second_opinion_was_asked_for_and_then_two_pe
     assert outcome_of([asked, label("b", at_ms=1, text="云A12346", wants_second=True)]).state == SECOND
     agreed = outcome_of([asked, label("b", at_ms=1, text="云A12346"), label("c", at_ms=2, text="云A12346")])
     assert (agreed.state, agreed.label.text, agreed.opinions) == (SETTLED, "云A12346", 2)
-    assert outcome_of([asked, label("b", at_ms=1, kind="yellow_double")]).state == SECOND  # another type is another label
+    assert (
+        outcome_of([asked, label("b", at_ms=1, kind="yellow_double")]).state == SECOND
+    )  # another type is another label
 
 
 @pytest.mark.parametrize(("text", "kind", "said"), [

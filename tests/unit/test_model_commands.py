@@ -91,7 +91,9 @@ def test_labels_become_a_set_on_which_a_new_model_is_gauged_used_and_gone_back_f
     assert "本站 3 张" in said("models", "list")[1]
     assert said("models", "rollback", "plate-reader", "--by", "王工", "--why", "误读")[0] == 0
     listed = json.loads(said("models", "list", "--json")[1])
-    assert [c["why"] for c in listed["choices"]] == ["试用", "误读"] and all(m["is_chosen"] == m["is_shipped"] for m in listed["models"])
+    assert [c["why"] for c in listed["choices"]] == ["试用", "误读"] and all(
+        m["is_chosen"] == m["is_shipped"] for m in listed["models"]
+    )
 
 
 @pytest.mark.parametrize(("words", "expected"), [

@@ -28,7 +28,12 @@ def test_fixed_broken_and_newly_wrong_are_counted_each_for_itself():
     pairs = [pair("云A12345", "", "云A12345"), pair("云A12345", "云A12346", "云A12345"), pair("云A12345", "云A12345", ""), pair("云A12345", "云A12345", "云A12346"),
              pair("", "", "云A12345", mode="negatives"), pair("云A12345", "云A12345", "云A12345")]  # fmt: skip
     figures = document(pairs)
-    assert {k: figures["all"][k] for k in ("n", "fixed", "broken", "newly_wrong")} == {"n": 6, "fixed": 2, "broken": 3, "newly_wrong": 2}
+    assert {k: figures["all"][k] for k in ("n", "fixed", "broken", "newly_wrong")} == {
+        "n": 6,
+        "fixed": 2,
+        "broken": 3,
+        "newly_wrong": 2,
+    }
     assert figures["crops"]["table"] == {"right": {"right": 1, "wrong": 1, "unread": 1}, "wrong": {"right": 1, "wrong": 0, "unread": 0},
                                          "unread": {"right": 1, "wrong": 0, "unread": 0}}  # fmt: skip
     assert figures["all"]["better"] == "unproven" and outcome(pairs[4].new) == "wrong"
@@ -38,8 +43,18 @@ def test_fixed_broken_and_newly_wrong_are_counted_each_for_itself():
 
 def test_the_page_shows_a_picture_of_each_plate_that_changed_and_of_no_other(tmp_path):
     cv2.imwrite(str(tmp_path / "a.jpg"), np.full((40, 120, 3), 90, np.uint8))
-    pairs = [pair("云A12345", "", "云A12345"), pair("云B12345", "云B12345", "云B12345"), pair("云C12345", "云C12345", "云C12346")]
-    figures = {"kind": "plate-reader", "old": "a" * 64, "new": "b" * 64, "set": str(tmp_path), "figures": document(pairs)}
+    pairs = [
+        pair("云A12345", "", "云A12345"),
+        pair("云B12345", "云B12345", "云B12345"),
+        pair("云C12345", "云C12345", "云C12346"),
+    ]
+    figures = {
+        "kind": "plate-reader",
+        "old": "a" * 64,
+        "new": "b" * 64,
+        "set": str(tmp_path),
+        "figures": document(pairs),
+    }
     made = page(pairs, figures, tmp_path)
     assert made.count("<figure>") == 2 and made.count("data:image/jpeg;base64,/9j/") == 2
     assert "云B12345" not in made and made.index("云C12346") < made.index("修好 fixed 1<")

@@ -66,8 +66,13 @@ def test_going_back_undoes_choices_one_by_one_down_to_the_shipped_model(models, 
     assert models.use(models.shipped("plate-reader").sha256, **BY).sha256 == ""
 
 
-@pytest.mark.parametrize(("file", "said"), [("plate-reader.tflite", "has the hash"), ("labels.json", "has the hash"), (MANIFEST, "cannot be read")])
-def test_a_model_that_was_changed_on_disk_is_refused_by_name_and_the_shipped_one_stands_in(models, tmp_path, file, said):
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [("plate-reader.tflite", "has the hash"), ("labels.json", "has the hash"), (MANIFEST, "cannot be read")],
+)
+def test_a_model_that_was_changed_on_disk_is_refused_by_name_and_the_shipped_one_stands_in(
+    models, tmp_path, file, said
+):
     manifest = added(models, tmp_path)
     models.use(manifest.sha256, **BY)
     path = models.path(manifest) / file
@@ -158,7 +163,10 @@ def gate(tmp_path, models):
 
 
 def entries(site):
-    return [(e["body"]["old"][:6], e["body"]["new"][:6], e["body"]["by"], e["body"]["why"]) for e in site.queries.entries_of_kind("model")]
+    return [
+        (e["body"]["old"][:6], e["body"]["new"][:6], e["body"]["by"], e["body"]["why"])
+        for e in site.queries.entries_of_kind("model")
+    ]
 
 
 async def test_a_choice_is_taken_in_once_and_entered_with_who_why_old_and_new(gate, models, tmp_path):

@@ -123,7 +123,9 @@ class ModelRegistry:
         with self._locked():
             stack = standing(self.choices(), kind)
             if not stack:
-                raise ModelRefused(f"{kind}: 正在用随附的模型，无可回退 the shipped model reads; there is nothing to go back to")
+                raise ModelRefused(
+                    f"{kind}: 正在用随附的模型，无可回退 the shipped model reads; there is nothing to go back to"
+                )
             before = stack[-2].sha256 if len(stack) > 1 else ""
             return self._choose(kind, before, by, why, now_ms, undoes=stack[-1].choice_id)
 
@@ -172,7 +174,10 @@ class ModelRegistry:
             choices = self.choices()
         except ModelRefused as error:
             choices = []
-            refused = {kind: ("", f"换用记录无法读取：{error}", f"the choices cannot be read: {error}") for kind in self.kinds()}
+            refused = {
+                kind: ("", f"换用记录无法读取：{error}", f"the choices cannot be read: {error}")
+                for kind in self.kinds()
+            }
         for kind in self.kinds():
             in_use[kind] = _hash(self._shipped / kind / f"{kind}.tflite")
             if wanted := chosen(choices, kind):
@@ -207,7 +212,9 @@ class ModelRegistry:
 
     def _laid_out(self, in_use: dict[str, str], places: dict[str, Path]) -> Path:
         """A folder with a link to every model; the same models give the same folder."""
-        name = hashlib.sha256(json.dumps([sorted(in_use.items()), sorted(map(str, places.values()))]).encode()).hexdigest()[:16]
+        name = hashlib.sha256(
+            json.dumps([sorted(in_use.items()), sorted(map(str, places.values()))]).encode()
+        ).hexdigest()[:16]
         target = self.folder / "in-use" / name
         if not target.is_dir():
             working = target.with_name(f"{name}.{os.getpid()}")
@@ -233,7 +240,10 @@ class ModelRegistry:
             try:
                 found = _hash(folder / name)
             except OSError as error:
-                return f"{folder / name} 无法读取：{error.strerror}", f"{folder / name} cannot be read: {error.strerror}"
+                return (
+                    f"{folder / name} 无法读取：{error.strerror}",
+                    f"{folder / name} cannot be read: {error.strerror}",
+                )
             if found != wanted:
                 return (f"{folder / name} 的哈希是 {found[:12]}，应为 {wanted[:12]}",
                         f"{folder / name} has the hash {found[:12]}, {wanted[:12]} is wanted")  # fmt: skip
@@ -286,7 +296,11 @@ def _hash(path: Path) -> str:
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    return {p.name: _hash(p) for p in sorted(folder.iterdir()) if p.is_file() and p.suffix in SUFFIXES and p.name != MANIFEST}
+    return {
+        p.name: _hash(p)
+        for p in sorted(folder.iterdir())
+        if p.is_file() and p.suffix in SUFFIXES and p.name != MANIFEST
+    }
 
 
 def _size(folder: Path) -> int:

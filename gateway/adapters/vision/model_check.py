@@ -44,7 +44,10 @@ def described(kind: str, folder: Path, shipped: Path) -> Manifest:
             raise ModelRefused(f"{kind}: {LABELS} {name} 是 is {labels[name]!r}; this version needs {known[name]!r}")
     # The shapes that follow from the alphabet; every other size must be the shipped one's.
     classes = {len(str(known.get("alphabet", ""))) + 1: len(alphabet) + 1} if alphabet else {}
-    expected = [tuple(classes.get(size, size) if i == len(shape) - 1 else size for i, size in enumerate(shape)) for shape in wanted]
+    expected = [
+        tuple(classes.get(size, size) if i == len(shape) - 1 else size for i, size in enumerate(shape))
+        for shape in wanted
+    ]
     if sorted(outputs) != sorted(expected):
         raise ModelRefused(f"{kind}: 输出形状不符 its outputs are {sorted(outputs)}; {sorted(expected)} are needed")
     _check_int8(kind, folder, outputs)
@@ -61,7 +64,9 @@ def _check_int8(kind: str, folder: Path, outputs: list[tuple[int, ...]]) -> None
     except (ModelUnusable, ValueError, RuntimeError) as error:
         raise ModelRefused(f"{file.name}: 不能运行 does not run: {' '.join(str(error).split())}") from error
     if sorted((len(s), s[-1]) for s in found) != sorted((len(s), s[-1]) for s in outputs):
-        raise ModelRefused(f"{file.name}: 输出形状不符 its outputs are {sorted(found)}; those of {kind}.tflite are {sorted(outputs)}")
+        raise ModelRefused(
+            f"{file.name}: 输出形状不符 its outputs are {sorted(found)}; those of {kind}.tflite are {sorted(outputs)}"
+        )
 
 
 def _tried(model: TfliteModel) -> list[np.ndarray]:

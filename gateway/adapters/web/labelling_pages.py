@@ -36,7 +36,9 @@ def create_labelling_pages(desk: LabelDesk, maker: PageMaker) -> APIRouter:
     def words(request: Request) -> Texts:
         return texts(language_of(request))
 
-    async def shown(request: Request, by: str, lane: str, reason: str, sample_id: str = "", note: str = "") -> dict[str, Any]:
+    async def shown(
+        request: Request, by: str, lane: str, reason: str, sample_id: str = "", note: str = ""
+    ) -> dict[str, Any]:
         bench = await asyncio.to_thread(desk.bench, by, lane=lane, reason=reason, sample_id=sample_id)
         return bench_context(bench, desk, words(request)) | {"lane": lane, "reason": reason, "note": note}
 
@@ -90,8 +92,14 @@ def create_labelling_pages(desk: LabelDesk, maker: PageMaker) -> APIRouter:
                 plate_type=form.get("type", ""), corners=_points(form.get("corners", "")), wants_second=form.get("second") == "1",
             )  # fmt: skip
             note = f"{t.label('label_answer', form['answer'])} {form.get('text', '') if form['answer'] == PLATE else ''}".strip()
-            note += f" · {t('labelling.waits_second')}" if outcome.state != "settled" and form["answer"] != "skipped" else ""
-            context = await shown(request, " ".join(by.split()), form.get("lane", ""), form.get("reason", ""), note=note)
+            note += (
+                f" · {t('labelling.waits_second')}"
+                if outcome.state != "settled" and form["answer"] != "skipped"
+                else ""
+            )
+            context = await shown(
+                request, " ".join(by.split()), form.get("lane", ""), form.get("reason", ""), note=note
+            )
         except (LabelRefused, LedgerUnavailable) as refused:
             response = maker.told(request, str(refused), status=422)
             response.headers["HX-Retarget"] = "#label-told"
@@ -172,7 +180,17 @@ def cells_of(sample: Sample, text: str) -> list[dict[str, Any]]:
             sure = probabilities.get(char, 0.0)
             ranked = [(c, p) for c, p in sample.alternatives[place] if c != char and p >= 0.005]
             options = [{"char": c, "percent": max(1, round(p * 100))} for c, p in ranked]
-        tint = "none" if sure is None or not char else "sure" if sure >= SURE else "fair" if sure >= FAIR else "poor" if sure >= POOR else "bad"
+        tint = (
+            "none"
+            if sure is None or not char
+            else "sure"
+            if sure >= SURE
+            else "fair"
+            if sure >= FAIR
+            else "poor"
+            if sure >= POOR
+            else "bad"
+        )
         cells.append({"place": place, "char": char, "tint": tint, "tenths": round((sure or 0.0) * 10), "percent": f"{(sure or 0.0) * 100:.0f}%" if sure is not None else "",
                       "options": options})  # fmt: skip
     return cells

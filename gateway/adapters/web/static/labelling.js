@@ -37,9 +37,9 @@
   // In the first cell a letter means a province; the same letter again means the next one, and then the letter itself.
   function provinceOf(cell, letter) {
     const choices = (INITIALS[letter] ?? "") + letter;
-    const same = cell.letter === letter ? choices.indexOf(cell.value) + 1 : 0;
+    cell.turn = cell.letter === letter ? cell.turn + 1 : 0;
     cell.letter = letter;
-    return choices[same % choices.length];
+    return choices[cell.turn % choices.length];
   }
 
   function typed(event) {
@@ -156,8 +156,22 @@
     }
     field("answer").value = answer;
     field("text").value = whole();
-    form().requestSubmit();
+    post(form().dataset.post, Object.fromEntries(new FormData(form())));
   }
+
+  // By hand and not by attributes: a key may come before a new bench has its handlers.
+  let isSending = false;
+  async function post(address, values) {
+    if (isSending) return;
+    isSending = true;
+    try {
+      const filter = Object.fromEntries(new FormData(byId("label-filter")));
+      await htmx.ajax("POST", address, { source: bench(), target: "#bench", swap: "outerHTML", values: { ...filter, ...values } });
+    } finally {
+      isSending = false;
+    }
+  }
+  document.addEventListener("submit", (event) => { if (event.target.closest("#bench, #label-filter")) event.preventDefault(); });
 
   const DO = {
     accept: () => send("plate"),
@@ -165,7 +179,7 @@
     unreadable: () => send("unreadable"),
     skipped: () => send("skipped"),
     second: () => { field("second").checked = !field("second").checked; },
-    undo: () => document.querySelector("#bench [data-do=undo]")?.click(),
+    undo: () => post("/labelling/undo", {}),
     look: () => { const view = document.querySelector(".label-view"); view.dataset.look = (Number(view.dataset.look) + 1) % 4; },
     wide: () => { const svg = byId("label-view"); if (svg.dataset.near) svg.setAttribute("viewBox", svg.getAttribute("viewBox") === svg.dataset.whole ? svg.dataset.near : svg.dataset.whole); },
     corners: () => marking(!isMarking()),
@@ -184,7 +198,7 @@
     else if (char) { set(cells()[button.dataset.place], char); changed(); go(Number(button.dataset.place)); }
     else if (typeChar) { const cell = lastCell(); set(cell, typeChar); changed(); go(cells().indexOf(cell) + 1); }
     else if (what === "accept") { event.preventDefault(); DO.accept(); }
-    else if (what && what !== "undo") DO[what]();
+    else if (what) DO[what]();
   });
 
   let last = null;
