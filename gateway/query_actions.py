@@ -187,6 +187,9 @@ def quality(data: Path, day: str, as_json: bool) -> int:
             return 0
         print(f"{wanted}  评分 score {result['score']}  行 rows {result['rows']}  传输率 transmission {result['transmission_percent']} %"
               f"  完整率 completeness {result['completeness_percent']} %  识别率 recognition {result['recognition_percent']} %")  # fmt: skip
+        for lane, n in result["lanes"].items():
+            print(f"{lane}  首次识别率 first read {n['first_percent']} %  最终识别率 final read {n['final_percent']} %"
+                  f"  差 gap {n['gap_percent']}  车次 passes {n['passes']}")  # fmt: skip
         for row in result["worst"]:
             print(
                 f"{row['score']:4}  {local_text(row['arrived_at_ms'])}  {row['pass_id']}  缺 lacks {', '.join(row['lacks'])}"

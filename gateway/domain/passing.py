@@ -198,8 +198,8 @@ def step(p: Pass, event: PassEvent) -> tuple[Pass, tuple[str, ...]]:
         case Answered(answer):
             p = replace(p, answer=answer, state=JUDGED if p.state in (WAITING_GUARD, JUDGED) else p.state)
             if answer.plate_no:
-                typed = Identity(plate_no=answer.plate_no, plate_colour=answer.plate_colour, confidence=1.0, is_manual=True,
-                                 candidates=p.identity.candidates if p.identity else ())  # fmt: skip
+                typed = replace(p.identity or Identity(), plate_no=answer.plate_no, plate_colour=answer.plate_colour,
+                                plate_type="unknown", confidence=1.0, is_manual=True, agreeing=0)  # fmt: skip
                 p = replace(p, identity=typed)
             if answer.vehicle:
                 p = replace(p, vehicle=answer.vehicle)

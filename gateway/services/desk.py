@@ -151,4 +151,9 @@ class SiteDesk:
             upload=upload,
             record_no=p.record_no,
             findings=findings,
+            unread_reason=identity.reason if identity and not identity.plate_no else "",
+            candidate_confidences=identity.candidate_confidences if identity else (),
+            expected_plate=identity.assist_plate if identity and not identity.plate_no else "",
+            expected_source=identity.assist_source if identity and not identity.plate_no else "",
+            first_plate=identity.first_plate_no if identity else "",
         )

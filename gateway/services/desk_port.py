@@ -54,6 +54,11 @@ class PassView:
     upload: str
     record_no: str
     findings: tuple[Finding, ...] = ()  # where one passage is shown, not in lists
+    unread_reason: str = ""  # plate_vote.PlateVote.reason
+    candidate_confidences: tuple[float, ...] = ()
+    expected_plate: str = ""  # shown beside an unread plate; decides nothing
+    expected_source: str = ""  # exception | inside | registry
+    first_plate: str = ""  # what the first picture said alone
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.passing import Pass
+from gateway.services.first_reads import first_reads
 
 WORST = 20
 # what every row that passed must carry (table C.3 of HJ 1321-2023) -> weight of its lack, of 100 [assumed]
@@ -45,7 +46,10 @@ def row_quality(p: Pass, upload: str) -> RowQuality:
 
 
 def day_quality(rows: Iterable[tuple[Pass, str]]) -> dict[str, Any]:
-    """rows: (closed pass, upload state). Score: the mean of the rows'; rates in percent, None without rows."""
+    """rows: (closed pass, upload state). Score: the mean of the rows'; rates in percent, None without rows.
+
+    lanes: first and final read of each lane (first_reads.py).
+    """
     passes = list(rows)
     each = [row_quality(p, upload) for p, upload in passes]
     read = [p for p, _ in passes if p.identity and p.identity.plate_no and not p.identity.is_manual]
@@ -59,6 +63,7 @@ def day_quality(rows: Iterable[tuple[Pass, str]]) -> dict[str, Any]:
         "transmission_percent": _percent(passes, lambda row: row[1] == "accepted"),
         "completeness_percent": _percent(each, lambda row: not set(row.lacks) - {"uploaded"}),
         "recognition_percent": _percent(passes, lambda row: row[0] in read),
+        "lanes": first_reads(p for p, _ in passes),
         "not_transmitted": [p.pass_id for p, upload in passes if upload != "accepted"],
         "lacks": {name: {"rows": len(ids), "pass_ids": ids[:WORST]} for name, ids in sorted(lacking.items())},
         "worst": [vars(r) for r in sorted(each, key=lambda r: (r.score, -r.arrived_at_ms))[:WORST] if r.score < 100],

@@ -129,6 +129,11 @@ def pass_card(view: PassView, t: Texts) -> dict[str, Any]:
         "plate": plate_badge(view.plate, view.plate_colour, t, is_judged=bool(view.verdict or view.end)),
         "plate_text": view.plate,
         "candidates": [candidate for candidate in view.plate_candidates if candidate != view.plate],
+        "candidate_shares": candidate_shares(view),
+        "expected": view.expected_plate,
+        "expected_word": t.label("expected", view.expected_source) if view.expected_plate else "",
+        "unread_word": t.label("unread", view.unread_reason) if view.unread_reason else "",
+        "first_plate": view.first_plate,
         "confidence_percent": f"{view.confidence * 100:.0f}%" if view.plate else "",
         "stage": stage,
         "stage_word": t.label("stage", stage) if stage else "",
@@ -153,6 +158,12 @@ def pass_card(view: PassView, t: Texts) -> dict[str, Any]:
         "needs_person": needs_person(view),
         "headline": headline(view, t),
     }
+
+
+def candidate_shares(view: PassView) -> dict[str, str]:
+    """Candidate -> how sure it is, in percent; "" where that is not known."""
+    sure = (*view.candidate_confidences, *[0.0] * len(view.plate_candidates))
+    return {c: f"{p * 100:.0f}%" if p else "" for c, p in zip(view.plate_candidates, sure, strict=False)}
 
 
 def needs_person(view: PassView) -> bool:
