@@ -69,7 +69,7 @@ from gateway.adapters.vision.process import VisionProcess
 from gateway.adapters.web.app import create_app
 from gateway.adapters.web.server import ConsolePortUnusable, ConsoleServer
 from gateway.config import ConfigRefused, Settings, load
-from gateway.domain import framing, technicians
+from gateway.domain import framing, plausibility, technicians
 from gateway.domain.labels import Keeping
 from gateway.domain.policy_pack import PackRefused
 from gateway.domain.retention import RetentionRefused
@@ -127,7 +127,7 @@ PROFILES = Path(__file__).parent / "adapters" / "uplink" / "profiles"
 REFUSALS = (
     ConfigRefused, StoreRefused, PackRefused, ProfileError, KeyRefused, KeyFileError, ConsolePortUnusable,
     serve.BrokerStartError, VehicleRefused, RetentionRefused,
-    FiguresRefused, framing.FiguresRefused,
+    FiguresRefused, framing.FiguresRefused, plausibility.FiguresRefused,
 )  # fmt: skip
 
 
@@ -574,6 +574,9 @@ class Gateway:
         self._say(newest is not None and self.clock.wall_ms() - newest["at_ms"] < REFUSAL_SHOWN_MS, "lanes.refused", "warning",
                   f"拒收车道消息 {newest and newest['topic']}：{newest and newest['detail']}",
                   f"a lane message was refused: {newest and newest['topic']}: {newest and newest['reason']}")  # fmt: skip
+        lost = self.label_keeper.lost if self.label_keeper else 0
+        self._say(lost > 0, "labels.lost", "warning", f"启动以来有 {lost} 次通行的图片未能留存供标注",
+                  f"{lost} passes since the start could not be kept for labelling")  # fmt: skip
         for lane, desk in self.desks.items():
             self._say(not desk.now.is_online, f"lane.offline.{lane}", "alarm", f"车道 {desk.place.name} 控制器离线",
                       f"lane {lane}: controller offline")  # fmt: skip

@@ -249,6 +249,10 @@ class Gatehouse:
 
     see: Any = None  # what else looks at a judged passage
 
+    def keeper(self) -> Any:
+        """What keeps pictures for labelling; built with the gateway."""
+        return None
+
     def __init__(self, data_dir: Path) -> None:
         self.data_dir, self.clock = data_dir, ManualClock()
         self.cameras, self.plates = CameraTwin(self.clock), PlateTwin()
@@ -279,7 +283,8 @@ class Gatehouse:
                                   conditions=self.conditions, send=self.lane.take_list)  # fmt: skip
         self.desk = LaneDesk(self.place, ledger=self.ledger, link=self.lane, lists=self.lists,
                              now=now, capture=capture, photographs=photo, book=book,
-                             clock=self.clock, changes=self.changes, conditions=self.conditions, wake_relay=lambda: None, see=self.see)  # fmt: skip
+                             clock=self.clock, changes=self.changes, conditions=self.conditions, wake_relay=lambda: None, see=self.see,
+                             labels=self.keeper())  # fmt: skip
 
     def _has_entry(self, command: dict[str, Any]) -> bool:
         rows = self.file.read(

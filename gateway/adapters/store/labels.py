@@ -251,7 +251,10 @@ class SqliteLabels:
 
     def _read(self, action: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock:
-            return action(self._conn)
+            try:
+                return action(self._conn)
+            except sqlite3.DatabaseError as error:
+                raise LedgerUnavailable(f"{self.folder}: {error}") from error
 
     def _write(self, action: Callable[[sqlite3.Connection], T], *, is_bare: bool = False) -> T:
         with self._lock:

@@ -49,6 +49,8 @@ def create_labelling_pages(desk: LabelDesk, maker: PageMaker) -> APIRouter:
             context = await shown(request, query.get("by", "")[:40], query.get("lane", ""), query.get("reason", ""))
         except LabelRefused as refused:
             raise Refusal(422, "invalid_field", field="filter", allowed=str(refused)) from None
+        except LedgerUnavailable as error:
+            raise Refusal(503, "failed") from error
         return maker.page(request, "labelling.html.j2", lanes=desk.lanes, reasons=REASONS, initials=INITIALS, **context)
 
     @router.get("/labelling/bench")

@@ -34,7 +34,7 @@ LEVEL = 0.05
 """From here down a difference counts as proven."""
 MOST_PICTURES = 400
 TILE_WIDTH_PX = 320
-OUTCOMES = ("right", "wrong", "unread")
+OUTCOMES: tuple[str, ...] = ("right", "wrong", "unread")
 
 
 @dataclass(frozen=True)
