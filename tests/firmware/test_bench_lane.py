@@ -148,6 +148,18 @@ def test_a_slow_loop_shows_in_the_figure():
     assert max(quick) < 50_000 < max(slow)
 
 
+@pytest.mark.requirement("S0-56")
+def test_an_interrupt_ends_a_closing_motion_sooner_than_the_loop():
+    board = "w5500_evb_pico"
+    cut, looped = (
+        run_job(Job(board, "sequences.py", (str(SEED), "4", *fault), ("twice",)))[-1]["cuts_us"]
+        for fault in ((), ("no_interrupt",))
+    )
+    model = models.resolve(board)
+    assert cut and max(cut) <= model["output_us"] + model["irq_us"] + 100, "opto coupler, handler, relay; no turn of the loop"
+    assert max(looped) > max(cut) + model["step_us"]
+
+
 @pytest.mark.parametrize("fault", ["retained_accepted", "any_boot_accepted"])
 def test_a_bad_order_that_is_carried_out_is_told(fault):
     assert run_job(Job(BOARD, "whole.py", (str(SEED), "movements", "1", fault)))[-1]["carried_out"] > 0

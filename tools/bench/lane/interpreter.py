@@ -19,7 +19,7 @@ from tools.bench.lane.models import ROOT, resolve
 BIN = Path(sys.executable).parent
 MICROPYTHON = BIN / "micropython"
 ONBOARD = Path(__file__).with_name("onboard")
-HEAP = {"outage": "128m"}  # of the interpreter, bench included; ten thousand events are kept there to compare
+HEAP = {"outage": "32m"}  # of the interpreter, bench included
 USUAL_HEAP = "24m"
 PATHS = (ONBOARD, ROOT / "tools/simulator/judge")
 

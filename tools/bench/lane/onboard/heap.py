@@ -38,7 +38,9 @@ def script(whole, found):
         broker.cut()
         yield whole.is_up
         _look()
-        del whole.events[:], whole.results[:], whole.told[:]
+        whole.heard.clear()
+        whole.told.clear()
+        del whole.results[:]
 
 
 def now():

@@ -8,6 +8,7 @@ import random
 import time
 
 import machine
+from record import key, name
 from scripts import Restart, body
 
 TRUCK = ((0.0, 9.0, True, True),)
@@ -48,7 +49,7 @@ def script(whole, found, hours, passes, resets):
         yield begin + length - time.us
     found["outage_hours"] = (time.us - begin) // 36000000 / 100
     found["depth"] = whole.parts.journal.depth()
-    heard_before = len(whole.events)
+    heard_before = whole.heard.count
     broker.is_away = False
     whole.is_speaking = whole.is_acking = True
     back = time.us
@@ -56,7 +57,7 @@ def script(whole, found, hours, passes, resets):
         yield 1000000
     yield 30000000
     found["drain_s"] = (time.us - back) // 1000000
-    found.update(judge(whole.told, whole.events[heard_before:], whole.events, excused))
+    found.update(judge(whole.told, whole.heard, heard_before, excused))
 
 
 def _reset(whole, found, excused, is_in_flash):
@@ -68,7 +69,7 @@ def _reset(whole, found, excused, is_in_flash):
     if is_moving:
         found["resets_in_motion"] += 1
         for n in range(ring.count):
-            excused[(parts.journal.boot, ring.last_seq - n)] = "in motion"
+            excused[key(parts.journal.boot, ring.last_seq - n)] = "in motion"
     if is_in_flash and not is_moving:
         found["cuts_in_flash"] += 1
         whole.flash.cut_in = 1 + random.getrandbits(2)
@@ -76,7 +77,7 @@ def _reset(whole, found, excused, is_in_flash):
         for _ in range(20):
             if whole.parts is not parts:
                 break
-            excused[(parts.journal.boot, ring.last_seq)] = "torn"
+            excused[key(parts.journal.boot, ring.last_seq)] = "torn"
             yield 100000
         whole.flash.cut_in = 0
         if whole.parts is not parts:
@@ -116,40 +117,37 @@ def _pass(whole, found, excused, is_reset):
     yield 4000000
 
 
-def judge(told, drained, heard, excused):
-    """Of the events that the lane numbered, what reached the gateway: lost, doubled, out of order."""
-    seen, order, doubled, disorder = {}, {}, 0, 0
-    boots = []
-    for boot, seq, payload in heard:
-        key = (boot, seq)
-        if key in seen and seen[key] != payload:
-            doubled += 1
-        seen[key] = payload
-    for boot, seq, _ in drained:
-        if boot not in boots:
-            boots.append(boot)
-        elif boots[-1] != boot:
-            disorder += 1  # an older boot's event behind a newer one's
-        if seq <= order.get(boot, 0):
-            disorder += 1
-        order[boot] = max(seq, order.get(boot, 0))
-    ranks = {}
-    for boot, _ in told:
-        ranks.setdefault(boot, len(ranks))
-    for i in range(1, len(boots)):
-        if ranks.get(boots[i], 0) < ranks.get(boots[i - 1], 0):
-            disorder += 1
-    lost = [key for key in told if key not in seen]
-    in_motion = [key for key in lost if excused.get(key) == "in motion"]
-    torn = [key for key in lost if excused.get(key) == "torn"]
-    known = set(told)
+def judge(told, heard, drained_from, excused):
+    """Of the events that the lane numbered, what reached the gateway: lost, doubled, out of order.
+
+    told, heard: record.Record. drained_from: place in `heard` from which on the gateway was back.
+    """
+    seen, doubled, disorder = {}, 0, 0
+    for n in range(heard.count):
+        was = seen.get(heard.keys[n])
+        if was is not None and was != heard.sums[n]:
+            doubled += 1  # the same number, and another event
+        seen[heard.keys[n]] = heard.sums[n]
+    last = -1
+    for n in range(drained_from, heard.count):
+        if heard.keys[n] <= last:
+            disorder += 1  # a number again, or an older boot's event behind a newer one's
+        last = max(last, heard.keys[n])
+    known, lost, excuses = set(), [], {"in motion": 0, "torn": 0}
+    for n in range(told.count):
+        known.add(told.keys[n])
+        if told.keys[n] not in seen:
+            if told.keys[n] in excused:
+                excuses[excused[told.keys[n]]] += 1
+            else:
+                lost.append(told.keys[n])
     return {
-        "journal_events": len(told),
-        "journal_lost": len(lost) - len(in_motion) - len(torn),
-        "journal_lost_in_motion": len(in_motion),
-        "journal_torn": len(torn),
+        "journal_events": told.count,
+        "journal_lost": len(lost),
+        "journal_lost_in_motion": excuses["in motion"],
+        "journal_torn": excuses["torn"],
         "journal_duplicated": doubled,
         "journal_disorder": disorder,
-        "journal_invented": len([key for key in seen if key not in known]),
-        "lost": [key[0] + "-" + str(key[1]) for key in lost][:10],
+        "journal_invented": len([k for k in seen if k not in known]),
+        "lost": [name(k) for k in lost[:10]],
     }

@@ -18,10 +18,12 @@ import ssl
 from broker import Broker
 from collector import collector, real
 from flash import Flash, PowerCut, mount, unmount
+from record import Record
 from road import Road
 from scripts import LANE_SETTINGS, ROOT, TOPIC, Restart
 
 BLOCKS = 192
+EVENTS = 30000  # at most, told or heard
 IDLE_US = 90000
 POLL_US = 20000
 
@@ -75,8 +77,8 @@ class Whole:
         self.watchdog_resets = 0
         self.idle_us = IDLE_US
         self.results = []  # answers to orders, decoded
-        self.events = []  # as the gateway hears them: (boot, seq, event)
-        self.told = []  # as the lane numbered them: (boot, seq)
+        self.heard = Record(EVENTS)  # events as they come to the gateway
+        self.told = Record(EVENTS)  # as the lane numbered them
         self.is_acking = True
         self.is_speaking = True
         self._spoke_us = 0
@@ -109,7 +111,7 @@ class Whole:
             def listen(*event):
                 seq = put(*event)
                 if seq:
-                    whole.told.append((boot, seq))
+                    whole.told.add(boot, seq)
                 return seq
 
             ring.put = listen
@@ -263,7 +265,7 @@ class Whole:
     def _heard(self, topic, payload):
         if topic == TOPIC + "event":
             event = json.loads(payload)
-            self.events.append((event["boot"], event["seq"], payload))
+            self.heard.add(event["boot"], event["seq"], payload)
             if self.is_acking:
                 ack = {"v": 1, "boot": event["boot"], "seq": event["seq"]}
                 from lane import contract
