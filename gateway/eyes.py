@@ -10,11 +10,12 @@ from gateway.adapters.store.clips import ClipFiles
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.ledger import SqliteLedger
 from gateway.adapters.store.queries import SqliteQueries
+from gateway.adapters.store.registers import SqliteRegisters
 from gateway.adapters.store.tasks import SqliteTasks
 from gateway.adapters.vision.adapter_shelf import AdapterShelf
 from gateway.adapters.vision.framing import FramingEye
 from gateway.config import Settings
-from gateway.domain.framing import load_figures
+from gateway.domain import framing, plausibility
 from gateway.domain.passing import Pass
 from gateway.domain.retention import Terms
 from gateway.services.capture import Capture
@@ -24,6 +25,7 @@ from gateway.services.eye import EyeDesk
 from gateway.services.framing import FramingDesk
 from gateway.services.lane_desk import LaneDesk
 from gateway.services.passage_record import Place
+from gateway.services.plausibility import PlausibilityDesk
 from gateway.services.ports import Clock
 
 
@@ -32,15 +34,17 @@ class Eyes:
 
     def __init__(self, settings: Settings, file: LedgerFile, *, ledger: SqliteLedger, queries: SqliteQueries, frames: CameraBank,
                  clock: Clock, conditions: Conditions, changes: Changes, terms: Terms) -> None:  # fmt: skip
-        figures, tasks = load_figures(), SqliteTasks(file)
+        figures, tasks = framing.load_figures(), SqliteTasks(file)
         self.framing = FramingEye(figures)
         self.desks: Mapping[str, LaneDesk] = {}
         self._photographs = FramingDesk(self.framing, figures, frames=frames, tasks=tasks, conditions=conditions, clock=clock,
                                         idle=self._idle_cameras)  # fmt: skip
+        fits = PlausibilityDesk(plausibility.load_figures(), registers=SqliteRegisters(file), ledger=ledger, queries=queries,
+                                entrances={lane.id: lane.entrance_code for lane in settings.lanes})  # fmt: skip
         self.clips = ClipFiles(file, frames.clip, terms)
         self.shelf = AdapterShelf(settings.site.data_dir)
         self.desk = EyeDesk(ledger=ledger, tasks=tasks, queries=queries, frames=frames, clock=clock, conditions=conditions,
-                            changes=changes, shelf=self.shelf, looks=[self._photographs], clips=self.clips)  # fmt: skip
+                            changes=changes, shelf=self.shelf, looks=[self._photographs, fits], clips=self.clips)  # fmt: skip
 
     def see(self, p: Pass, place: Place, capture: Capture) -> None:
         self.desk.see(p, place, capture)

@@ -25,7 +25,8 @@ class Finding:
 
     eye: who says it: `framing`, `plausibility`, ..., or the name of an adapter. version: of that eye. kind: its class.
     confidence: 0.0-1.0, the eye's own, not calibrated; 1.0 for a rule. camera, at_ms: the picture it rests on ("" and
-    the arrival where it rests on none). zh, en: one sentence each. values: figures behind it.
+    the arrival where it rests on none). zh, en: one sentence each. values: figures behind it. once: names a matter that is
+    one task however often it is found; "" makes each finding its own.
     """
 
     eye: str
@@ -40,6 +41,7 @@ class Finding:
     camera: str = ""
     confidence: float = 1.0
     values: Mapping[str, Any] = field(default_factory=dict)
+    once: str = ""
 
     @property
     def pattern(self) -> str:

@@ -133,7 +133,7 @@ class EyeDesk:
             if one.effect in (TASK, ALARM):
                 doc = {"finding": side_id, "pass_id": one.pass_id, "effect": one.effect, "confidence": one.confidence,
                        "clip": clip, "clip_file": file}  # fmt: skip
-                task = NewTask("finding", side_id, one.lane, one.at_ms, one.zh, one.en, doc, one.pattern)
+                task = NewTask("finding", one.once or side_id, one.lane, one.at_ms, one.zh, one.en, doc, one.pattern)
                 await asyncio.to_thread(self._tasks.open, task, now_ms)
         except LedgerUnavailable as error:
             self.lost += 1

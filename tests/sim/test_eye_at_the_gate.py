@@ -9,8 +9,10 @@ from gateway.adapters.store.tasks import SqliteTasks
 from gateway.adapters.vision.adapter_shelf import AdapterShelf
 from gateway.adapters.vision.framing import FramingEye
 from gateway.domain.framing import load_figures
+from gateway.domain.plausibility import load_figures as load_plausibility
 from gateway.services.eye import FAULTS_TO_REST, EyeDesk
 from gateway.services.framing import FramingDesk
+from gateway.services.plausibility import PlausibilityDesk
 from gateway.services.ports import Frame
 from tests.adapter_bench import drop, trust
 from tests.sim.gatehouse import Gatehouse
@@ -30,8 +32,10 @@ class SeeingGatehouse(Gatehouse):
         figures = load_figures()
         framing = FramingDesk(FramingEye(figures), figures, frames=self.cameras, tasks=self.tasks,
                               conditions=self.conditions, clock=self.clock)  # fmt: skip
+        fits = PlausibilityDesk(load_plausibility(), registers=self.registers, ledger=self.ledger, queries=self.queries,
+                                entrances={self.place.lane: self.place.entrance_code})  # fmt: skip
         self.eye = EyeDesk(ledger=self.ledger, tasks=self.tasks, queries=self.queries, frames=self.cameras, clock=self.clock,
-                           conditions=self.conditions, changes=self.changes, shelf=self.shelf, looks=[framing])  # fmt: skip
+                           conditions=self.conditions, changes=self.changes, shelf=self.shelf, looks=[framing, fits])  # fmt: skip
 
     async def _burst(self, camera, from_ms, until_ms, max_frames):
         self.clock.now_s += max(0, until_ms - self.clock.wall_ms()) / 1000
@@ -134,6 +138,20 @@ async def test_an_adapter_that_is_not_trusted_is_refused_with_its_reason_and_ent
     (entry,) = house.queries.entries_of_kind("adapter")
     assert entry["body"]["step"] == "refused" and "not signed" in entry["body"]["reason"]
     assert "adapter.glare-check" in [c.code for c in house.conditions.list()]
+
+
+@pytest.mark.requirement("X-17")
+async def test_a_plate_that_comes_in_twice_is_a_task_with_its_reason_and_the_decision_stays_the_policys(house):
+    await house.truck("云DA1234")
+    assert house.found("plausibility") == []
+    await house.truck("云DA1234")
+    (row,) = house.found("plausibility")
+    first = house.passes()[1]
+    assert row.values["kind"] == "inside_already" and row.values["values"]["pass"] == first.pass_id
+    assert row.pass_id == house.passes()[0].pass_id and "已进厂" in row.values["zh"]
+    (task,) = house.tasks.list(kind="finding")
+    assert task.pattern == "plausibility/inside_already" and task.doc["clip"]["camera"] == "C01-H"
+    assert [p.verdict.verdict for p in house.passes()] == ["ALLOW", "ALLOW"] and len(house.lane.raises) == 2
 
 
 async def test_photographs_that_keep_failing_are_flagged_alarmed_and_end_by_themselves(house):
