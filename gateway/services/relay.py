@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import structlog
 
+from gateway.domain.link_words import reason_zh
 from gateway.services.desk_port import Condition
 from gateway.services.ports import Clock, Outbox, OutboxRow, Receipt, Regulator
 from gateway.services.pulls import Pulls
@@ -361,15 +362,16 @@ class Relay:
 
     def _raise_for_link(self, receipt: Receipt) -> None:
         reason = f"{receipt.code} {receipt.message}" if receipt.code else receipt.message
+        zh = f"{receipt.code} {reason_zh(receipt.message)}" if receipt.code else reason_zh(receipt.message)
         said = receipt.data.get("condition")
         if said == "throttled":
             return
         if said in _REFUSALS:
             code, text_zh, text_en = _REFUSALS[said]
-            self._raise(code, f"{text_zh}：{reason}", f"{text_en}: {reason}")
+            self._raise(code, f"{text_zh}：{zh}", f"{text_en}: {reason}")
             self._clear(OFFLINE)  # whoever refuses is there
         elif self._failures >= FAILURES_BEFORE_ALARM:
-            self._raise(OFFLINE, f"监管平台联网中断：{reason}", f"The regulator cannot be reached: {reason}")
+            self._raise(OFFLINE, f"监管平台联网中断：{zh}", f"The regulator cannot be reached: {reason}")
 
     # ------------------------------------------------------------------ rows that need somebody
 

@@ -213,7 +213,7 @@ def test_an_excel_file_has_the_rows_of_the_question(gate: PolicyGate, visit: Vis
     with page.expect_download() as download:
         page.locator("#xlsx").click()
     rows = list(load_workbook(io.BytesIO(download.value.path().read_bytes())).worksheets[0].values)
-    assert len(rows) == 1 + total == 3 and {r[rows[0].index("车牌号码")] for r in rows[1:]} == {OLD}
+    assert len(rows) == 1 + total == 3 and {r[rows[0].index("车牌")] for r in rows[1:]} == {OLD}
 
 
 def test_pages_fit_desk_and_phone_and_log_no_error(gate: PolicyGate, visit: Visitors, watched) -> None:

@@ -115,6 +115,34 @@ def test_a_version_never_changes_its_content_and_an_unknown_one_is_not_activated
         site.book.activate("emergency", 1, by=" ")
 
 
+@pytest.mark.requirement("S0-74")
+def test_a_planned_pack_judges_from_its_time_on_and_a_later_decision_drops_the_plan(site):
+    site.book.load(read_document(SHIPPED / "emergency.toml"))
+    site.book.set_level("2", by="李", reason="演练")
+    before = site.judge().verdict
+    site.book.activate("emergency", 1, by="李", from_ms=START_MS + HOUR_MS)
+    assert site.judge().verdict == before and "emergency" not in [p.policy_id for p in site.book.policy().packs]
+    site.now_ms = START_MS + HOUR_MS
+    active = [p.policy_id for p in site.book.policy().packs]
+    assert "emergency" in active and active == [p.policy_id for p in site.opened().policy().packs]
+    site.now_ms = START_MS + HOUR_MS // 2
+    site.book.withdraw("emergency", by="李")
+    site.now_ms = START_MS + 2 * HOUR_MS
+    assert "emergency" not in [p.policy_id for p in site.opened().policy().packs], "withdrawn before it began"
+    with pytest.raises(PolicyRefused, match="计划时间应晚于现在"):
+        site.book.activate("emergency", 1, by="李", from_ms=site.now_ms)
+
+
+def test_an_import_is_no_audit(site):
+    one = VEHICLES[0] | {"plate_no": "云A77777", "is_audited": True}
+    site.registers.import_document({"vehicles": [one]})
+    assert site.judge("云A77777").rule_id == "unaudited-vehicle" and site.judge("云A77777").verdict == HOLD
+    site.registers.import_document({"vehicles": [one]}, accepted_by="赵审核")
+    assert site.judge("云A77777").rule_id != "unaudited-vehicle"
+    said = [e.body for e in SqliteQueries(site.file).entries() if e.kind == "register" and e.body["key"] == "云A77777/1"]
+    assert [(b["by"], "checks" in b) for b in said] == [("import", False), ("赵审核", True)]
+
+
 # ---------------------------------------------------------------- what the regulator pushes
 
 

@@ -180,7 +180,12 @@ def _worded(r: dict[str, Any], t: Texts, desk: LedgerDesk) -> dict[str, Any]:
         "who": r["who"], "visit_id": r["visit_id"], "record_no": r["record_no"], "upload": t.label("upload", r["upload"]) if r["upload"] else "",
         "pass_id": r["pass_id"],
     }  # fmt: skip
-    return {t(f"ledger.{name}"): value for name, value in named.items()}
+    return {_heading(t(f"ledger.{name}")): value for name, value in named.items()}
+
+
+def _heading(label: str) -> str:
+    """The label of a field of the question without its hint."""
+    return label.partition("（")[0].partition(" (")[0]
 
 
 def _link(shown: dict[str, str], cursor: str | None, way: str) -> str:

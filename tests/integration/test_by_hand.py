@@ -1,0 +1,184 @@
+"""Commands while a gateway holds the ledger: done by it through its socket, refused with the same words, never beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.__main__ import app
+from gateway.adapters.control.client import ControlRefused, NobodyRuns, ask
+from gateway.adapters.control.line import NAME, connected
+from gateway.adapters.control.server import ControlServer
+from gateway.adapters.policies.files import DEFAULT_PACK, load_pack, over_limit_terms
+from gateway.adapters.store.check import findings
+from gateway.adapters.store.connection import LedgerFile
+from gateway.adapters.store.ledger import SqliteLedger
+from gateway.adapters.store.policy import SqlitePolicies
+from gateway.adapters.store.queries import SqliteQueries
+from gateway.adapters.store.registers import SqliteRegisters
+from gateway.ledger_hands import WallClock, evidence_desk, policy_desk
+from gateway.services.by_hand import ByHand, commands_of
+from gateway.services.over_limit_desk import OverLimitDesk
+from gateway.services.policy_book import PolicyBook
+from tests.ledger_years import commit_passages
+from tools.bench.traffic_years import passages
+
+PASS = next(iter(passages(1, 1))).pass_id
+SITE = """
+[site]
+enterprise_code = "5301110001"
+name = "试验厂"
+data_dir = "{data}"
+[broker]
+[web]
+[sntp]
+[uplink]
+base_url = "http://127.0.0.1:9/"
+app_id = "a"
+private_key = "k"
+platform_key = "p"
+[[cameras]]
+code = "C1"
+name = "东门"
+url = "rtsp://127.0.0.1/1"
+[[lanes]]
+id = "g1-b01"
+name = "东门进1道"
+entrance_code = "1"
+barrier_code = "01"
+direction = "in"
+head_camera = "C1"
+body_camera = "C1"
+"""
+
+
+class Running:
+    """The parts of a running gateway that persons change the ledger with, in a thread and under its lock."""
+
+    def __init__(self, data: Path) -> None:
+        self.data, self.told = data, []
+        self.file = LedgerFile(data)
+        commit_passages(self.file, 4, with_photographs=False)
+        clock, store = WallClock(), SqlitePolicies(self.file)
+        self.book = PolicyBook(store, SqliteRegisters(self.file), clock, enterprise_code="5301110001", site_packs=[load_pack(DEFAULT_PACK)])  # fmt: skip
+        self.queries = SqliteQueries(self.file)
+        evidence = evidence_desk(self.file, SqliteLedger(self.file), self.queries, clock, tell=self.told.append)
+        policy = policy_desk(self.file, self.book, OverLimitDesk(store, clock, over_limit_terms()), clock)
+        self.server = ControlServer(data, ByHand(commands_of(evidence, policy)).do)
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        self.wait_for(self.server.start())
+
+    def wait_for(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(60)
+
+    def stop(self) -> None:
+        self.wait_for(self.server.stop())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.file.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    deep = tmp_path_factory.mktemp("site") / (
+        "a folder whose name is far longer than a socket's name may be " * 3
+    ).replace(" ", "-")
+    (deep / "data").mkdir(parents=True)
+    (deep / "site.toml").write_text(SITE.format(data="data"), "utf-8")
+    gateway = Running(deep / "data")
+    yield gateway
+    gateway.stop()
+
+
+def lvzha(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.mark.requirement("S4-18")
+def test_a_correction_is_made_by_the_running_gateway_and_refused_with_the_same_words(running):
+    with pytest.raises(Exception, match="another gateway"):
+        LedgerFile(running.data)
+    wanted = ("correct", PASS, "--by", "李四", "--why", "单位写错", "--data", running.data)
+    done = lvzha(*wanted, "--set", "fleet_name=第九车队")
+    assert done.exit_code == 0, done.stderr
+    assert running.queries.find_pass(PASS).vehicle["fleet_name"] == "第九车队" and running.told == [f"pass:{PASS}"]
+    refused = lvzha(*wanted, "--set", "plate_no=1")
+    assert refused.exit_code == 2 and "plate_no '1': 不是有效号牌 has the form of no plate" in refused.stderr
+    rows = json.loads(lvzha("corrections", "--data", running.data, "--json").stdout)
+    assert [r["body"]["by"] for r in rows] == ["李四"]
+    assert findings(running.file) == []
+
+
+@pytest.mark.requirement("S0-17")
+def test_two_persons_delete_early_and_a_hold_stops_it_while_the_gateway_runs(running):
+    running.file.write(lambda c: c.execute("update outbox set state = 'accepted'"))
+    data = ("--data", running.data)
+    asked = lvzha("deletion", "request", PASS, "--by", "张三", "--why", "误录", *data)
+    number = asked.stdout.split()[-1]
+    same = lvzha("deletion", "decide", number, "--approve", "--by", " 张三", "--why", "同意", *data)
+    assert same.exit_code == 2 and "申请人不能批准自己的申请" in same.stderr
+    assert lvzha("hold", "place", "--pass", PASS, "--by", "王五", "--why", "立案", *data).exit_code == 0
+    held = lvzha("deletion", "decide", number, "--approve", "--by", "李四", "--why", "同意", *data)
+    assert held.exit_code == 2 and "处于保留状态" in held.stderr
+    hold = json.loads(lvzha("hold", "list", *data).stdout)[0]["hold_id"]
+    assert lvzha("hold", "lift", hold, "--by", "王五", "--why", "结案", *data).exit_code == 0
+    assert lvzha("deletion", "decide", number, "--approve", "--by", "李四", "--why", "同意", *data).exit_code == 0
+    (request,) = json.loads(lvzha("deletion", "list", *data).stdout)
+    assert (request["state"], request["requested_by"], request["decided_by"]) == ("approved", "张三", "李四")
+
+
+def test_personal_values_are_erased_and_rows_rebuilt_while_the_gateway_runs(running):
+    p = running.queries.find_pass(PASS)
+    done = lvzha("erase", "--value", p.vehicle["driver_phone"], "--by", "李四", "--why", "本人申请", "--data", running.data)  # fmt: skip
+    assert done.exit_code == 0 and running.queries.find_pass(PASS).vehicle["driver_phone"] == ""
+    running.file.write(lambda c: c.execute("update pass set plate_no = 'X' where pass_id = ?", (PASS,)))
+    assert "1 passes" in lvzha("rebuild", "--data", running.data).stdout
+    assert findings(running.file) == []
+
+
+@pytest.mark.requirement("S4-13")
+def test_a_pack_and_a_level_take_effect_in_the_running_gateway_at_once(running):
+    config = ("--config", running.data.parent / "site.toml")
+    done = lvzha("policy", "activate", "certificates", "--by", "王经理", *config)
+    assert done.exit_code == 0, done.stderr
+    assert "certificates" in [p.policy_id for p in running.book.policy().packs], (
+        "the running gateway judges by it from now on"
+    )
+    assert lvzha("policy", "level", "2", "--by", "王经理", "--reason", "市通知", *config).exit_code == 0
+    assert running.book.response_level() == "2"
+    planned = lvzha("policy", "activate", "emergency", "--by", "王经理", "--from", "2999-01-01 00:00", *config)
+    assert planned.exit_code == 0 and "emergency" not in [p.policy_id for p in running.book.policy().packs]
+    listed = lvzha("policy", "list", *config).stdout
+    assert "计划 planned: emergency@1 2999-01-01" in listed and "active: certificates@1" in listed
+    refused = lvzha("policy", "level", "7", "--by", "王经理", "--reason", "x", *config)
+    assert refused.exit_code == 2 and "响应等级 response_level '7'" in refused.stderr
+
+
+def test_what_is_no_command_is_refused_and_nothing_else_is_served(running):
+    with pytest.raises(ControlRefused, match="没有这个命令"):
+        ask(running.data, "drop", {})
+    with pytest.raises(ControlRefused, match="参数不对"):
+        ask(running.data, "correct", {"pass": PASS})
+    with connected(running.data, 5) as line, line.makefile("rb") as answers:
+        line.sendall(b"hello\n")
+        assert "不是一行命令" in json.loads(answers.readline())["refused"]
+    assert (running.data / NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_where_nobody_listens_the_command_opens_the_ledger_itself(tmp_path):
+    file = LedgerFile(tmp_path)
+    commit_passages(file, 1, with_photographs=False)
+    file.close()
+    left = socket.socket(socket.AF_UNIX)  # of a gateway that was killed
+    left.bind(str(tmp_path / NAME))
+    left.close()
+    with pytest.raises(NobodyRuns):
+        ask(tmp_path, "rebuild", {})
+    done = lvzha("correct", PASS, "--set", "fleet_name=甲", "--by", "李四", "--why", "单位写错", "--data", tmp_path)
+    assert done.exit_code == 0, done.stderr
