@@ -39,8 +39,9 @@ class CardUnusable(ValueError):
 
 
 def model_hashes(models: Path) -> dict[str, str]:
-    """Model -> SHA-256 of its file."""
-    return {name: hashlib.sha256((models / name / f"{name}.tflite").read_bytes()).hexdigest() for name in MODELS}
+    """File name -> SHA-256 of every model file, float and int8."""
+    files = [file for name in MODELS for file in sorted((models / name).glob("*.tflite"))]
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 def section(document: dict[str, Any], title: str, command: str) -> dict[str, Any]:
@@ -51,6 +52,7 @@ def section(document: dict[str, Any], title: str, command: str) -> dict[str, Any
         "set": {key: document["set"][key] for key in ("hash", "split", "plates", "passes", "left_out_seen")},
         "chosen_on_this_set": any(m["chosen_on_this_set"] for m in document["models"].values()),
         "machine": document["machine"],
+        "files": {name: model["file"] for name, model in document["models"].items()},
         "modes": {mode: _kept(doc) for mode, doc in document["modes"].items() if doc.get("n") or _negatives(doc)},
     }
 
@@ -84,13 +86,10 @@ def load(models: Path) -> dict[str, Any]:
 
 def facts_table(models: Path, name: str) -> str:
     """Hash, size and training data of one model, as Markdown."""
-    data = (models / name / f"{name}.tflite").read_bytes()
-    lines = [
-        "| | |",
-        "|---|---|",
-        f"| sha256 | `{hashlib.sha256(data).hexdigest()}` |",
-        f"| size | {len(data):,} bytes |",
-    ]
+    lines = ["| | |", "|---|---|"]
+    for file in sorted((models / name).glob("*.tflite")):
+        data = file.read_bytes()
+        lines.append(f"| `{file.name}` | {len(data):,} bytes, sha256 `{hashlib.sha256(data).hexdigest()}` |")
     manifest = load_manifest(models / name)
     if manifest:
         lines += [
@@ -122,7 +121,7 @@ def _section_lines(one: dict[str, Any]) -> list[str]:
     chosen = " The models were chosen on this set, which flatters a little." if one["chosen_on_this_set"] else ""
     head = (
         f"**{one['title']}** (`{one['command']}`, set `{labelled['hash']}`, split {labelled['split']}; "
-        f"{machine['cpu'] or machine['machine']}, {machine['runtime']}).{chosen}"
+        f"{', '.join(one['files'].values())}; {machine['cpu'] or machine['machine']}, {machine['runtime']}).{chosen}"
     )
     rows = [
         "| mode | n | read | right | wrong | unread | recognition rate % | accuracy % | number and colour % | right of all % |"
