@@ -25,6 +25,7 @@ from gateway.adapters.broker.mosquitto import write_mosquitto_files
 from gateway.adapters.broker.pki import BROKER_DNS_NAMES, KeyFileError, SiteKeys, ensure_site_keys, revoke
 from gateway.adapters.cameras import photo
 from gateway.adapters.cameras.bank import CameraBank
+from gateway.adapters.cameras.capture import CaptureSettings
 from gateway.adapters.cameras.on_demand import CamerasOnDemand
 from gateway.adapters.control.server import ControlServer
 from gateway.adapters.lanes_mqtt.client import MqttLanes
@@ -71,6 +72,7 @@ from gateway.adapters.web.server import ConsolePortUnusable, ConsoleServer
 from gateway.config import ConfigRefused, Settings, load
 from gateway.domain import framing, plausibility, technicians
 from gateway.domain.labels import Keeping
+from gateway.domain.link_words import reason_zh
 from gateway.domain.policy_pack import PackRefused
 from gateway.domain.retention import RetentionRefused
 from gateway.domain.vehicles import VehicleRefused
@@ -78,6 +80,7 @@ from gateway.eyes import Eyes
 from gateway.ledger_hands import evidence_desk, policy_desk, quality_desk
 from gateway.services.audit_desk import AuditDesk
 from gateway.services.by_hand import ByHand, commands_of
+from gateway.services.camera_alarms import tell_cameras
 from gateway.services.capture import VehicleCapture
 from gateway.services.changes import Changes
 from gateway.services.commissioning_desk import CommissioningDesk
@@ -336,7 +339,8 @@ class Gateway:
         self.policy_watch = PolicyWatch(self.book, self.over_limit, self.conditions, self.clock)
         self.visit_watch = VisitWatch(SqliteVisits(self.file), self.clock, self.conditions)
         self.register_watch = RegisterWatch(self.register_book, self.audit, self.conditions)
-        self.frames = CameraBank({c.code: c.url for c in settings.cameras})
+        least = CaptureSettings(min_width_px=settings.reading.min_width_px, min_height_px=settings.reading.min_height_px)
+        self.frames = CameraBank({c.code: c.url for c in settings.cameras}, least)
         self.reader = VisionProcess()
         self.lanes_alive_mono_s = self.clock.mono_s()
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -562,13 +566,7 @@ class Gateway:
         """What is stale: the clock, cameras, lanes, the reader."""
         self._say(self.clock_state() != "trusted", "clock.implausible", "alarm", "网关时钟早于 2020 年，记录时间不可信",
                   "the gateway's clock is before 2020; times are not trusted")  # fmt: skip
-        for code, health in self.frames.health().items():
-            name = self.settings.camera(code).name
-            self._say(bool(health.refused), f"camera.refused.{code}", "alarm", f"摄像头 {name} 码流不合格：{health.refused}",
-                      f"camera {name}: stream refused: {health.refused}")  # fmt: skip
-            self._say(not health.is_online or health.is_frozen, f"camera.offline.{code}", "alarm",
-                      f"摄像头 {name} {'画面冻结' if health.is_frozen else '无画面'}",
-                      f"camera {name}: {'frozen' if health.is_frozen else 'no frames'}")  # fmt: skip
+        tell_cameras(self.conditions, self.frames.health(), lambda code: self.settings.camera(code).name)
         refusals = self.link.stats()["refusals"]
         newest = refusals[-1] if refusals else None
         self._say(newest is not None and self.clock.wall_ms() - newest["at_ms"] < REFUSAL_SHOWN_MS, "lanes.refused", "warning",
@@ -588,7 +586,7 @@ class Gateway:
             self.conditions.clear(code)
 
     def _on_link(self, is_up: bool, reason: str) -> None:
-        self._say(not is_up, "broker.away", "alarm", f"消息代理断开：{reason}", f"the message broker is away: {reason}")
+        self._say(not is_up, "broker.away", "alarm", f"消息代理断开：{reason_zh(reason)}", f"the message broker is away: {reason}")
 
     async def _look_at_quality(self) -> None:
         """What breaks here is told and tried again: it must not stop the lanes."""

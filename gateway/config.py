@@ -64,6 +64,10 @@ class Uplink(_Section):
 class Reading(_Section):
     budget_ms: int = Field(6000, ge=1000, le=30000, description="longest time spent on reading one vehicle")
     min_agreeing: int = Field(3, ge=2, le=20, description="frames that must agree on a plate")
+    min_width_px: int = Field(
+        1280, ge=1280, le=8192, description="streams with narrower pictures are refused; more where a local rule asks"
+    )
+    min_height_px: int = Field(720, ge=720, le=8192, description="streams with lower pictures are refused")
 
 
 class Labelling(_Section):

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,10 @@ import pytest
 
 from gateway.adapters.cameras.bank import CameraBank
 from gateway.adapters.cameras.capture import CaptureSettings
+from gateway.services.camera_alarms import tell_cameras
+from gateway.services.changes import Changes
+from gateway.services.conditions import Conditions
+from gateway.services.desk_port import Condition
 from tools.simulator.clips import Encoder, store_clip, store_index
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -248,19 +253,50 @@ async def test_corrupt_pictures_are_counted_and_never_delivered(camera, bank):
     assert await bank.burst("C", now_ms() - 800, now_ms(), 8)
 
 
-async def test_stream_smaller_than_hj1321_asks_is_refused_with_the_reason(tmp_path):
+class WallClock:
+    def wall_ms(self) -> int:
+        return now_ms()
+
+    def mono_s(self) -> float:
+        return time.monotonic()
+
+
+@pytest.mark.requirement("S0-51")
+async def test_stream_smaller_than_hj1321_asks_is_refused_with_the_reason_and_alarmed_within_a_minute(tmp_path):
     small = SimulatedCamera(clips(tmp_path / "small", 640, 360))
     small.start()
     bank = CameraBank({"C": small.url}, QUICK)
+    began_s, conditions = time.monotonic(), Conditions(WallClock(), Changes())
     bank.start()
+
+    def told() -> list[Condition]:
+        tell_cameras(conditions, bank.health(), lambda code: "东门进1道")
+        return [c for c in conditions.list() if c.code == "camera.refused.C"]
+
     try:
-        await until(lambda: bank.health()["C"].refused, 10, "refused")
+        await until(told, 60, "refused and alarmed")
+        assert time.monotonic() - began_s < 60
+        (alarm,) = told()
+        assert alarm.severity == "alarm" and "东门进1道" in alarm.text_zh and "640 x 360" in alarm.text_en
         assert "640 x 360" in bank.health()["C"].refused and "1280 x 720" in bank.health()["C"].refused
         await asyncio.sleep(1.2)
         assert await bank.burst("C", now_ms() - 900, now_ms(), 8) == []
     finally:
         bank.stop()
         small.kill()
+
+
+@pytest.mark.requirement("S0-51")
+async def test_a_local_rule_may_ask_for_more_than_hj1321(camera):
+    strict = replace(QUICK, min_width_px=1920, min_height_px=1080)
+    bank = CameraBank({"C": camera.url}, strict)
+    bank.start()
+    try:
+        await until(lambda: bank.health()["C"].refused, 60, "refused")
+        assert "1280 x 720; at least 1920 x 1080" in bank.health()["C"].refused
+        assert await bank.burst("C", now_ms() - 900, now_ms(), 8) == []
+    finally:
+        bank.stop()
 
 
 async def test_two_clients_watch_one_camera_at_once(camera, bank):

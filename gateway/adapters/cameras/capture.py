@@ -55,7 +55,8 @@ PR_SET_PDEATHSIG = 1
 class CaptureSettings:
     """Timeouts of the native calls, length of the ring, how long a picture may stay the same, the age of the newest
     packet from which the camera counts as offline, whatever its socket says. hang_s: after so long without a sign of
-    life the process is killed; three times the timeout of a native call."""
+    life the process is killed; three times the timeout of a native call. min_width_px, min_height_px: smaller streams
+    are refused; the standard's, or a local rule's larger ones."""
 
     open_timeout_s: float = 4.0
     read_timeout_s: float = 4.0
@@ -64,6 +65,8 @@ class CaptureSettings:
     max_backoff_s: float = 4.0
     online_within_s: float = 3.0
     hang_s: float = 12.0
+    min_width_px: int = MIN_WIDTH_PX
+    min_height_px: int = MIN_HEIGHT_PX
 
 
 @dataclass(frozen=True)
@@ -85,11 +88,12 @@ class CaptureState:
     thumb: bytes = b""  # the newest picture, THUMB_PX, grey
 
 
-def refusal(width_px: int, height_px: int) -> str:
-    """Why a stream of this size is not accepted; empty if it is."""
-    if width_px >= MIN_WIDTH_PX and height_px >= MIN_HEIGHT_PX:
+def refusal(width_px: int, height_px: int, least: tuple[int, int] = (MIN_WIDTH_PX, MIN_HEIGHT_PX)) -> str:
+    """Why a stream of this size is not accepted; empty if it is. least: width and height that are asked for, px."""
+    if width_px >= least[0] and height_px >= least[1]:
         return ""
-    return f"stream is {width_px} x {height_px}; at least {MIN_WIDTH_PX} x {MIN_HEIGHT_PX} is required (HJ 1321)"
+    whose = "HJ 1321" if least == (MIN_WIDTH_PX, MIN_HEIGHT_PX) else "本地要求 local rule"
+    return f"stream is {width_px} x {height_px}; at least {least[0]} x {least[1]} is required ({whose})"
 
 
 def plain(error: BaseException) -> str:
@@ -117,6 +121,9 @@ class Capture:
         with self._lock:
             newest = self._ring.newest_key()
         return newest is not None and (self._shown_s is None or newest.mono_s > self._shown_s)
+
+    def _refusal(self, width_px: int, height_px: int) -> str:
+        return refusal(width_px, height_px, (self._settings.min_width_px, self._settings.min_height_px))
 
     def _note(self, **changes: object) -> None:
         with self._lock:
@@ -168,7 +175,7 @@ class Capture:
                 self._extradata = bytes(context.extradata or b"")
                 self._codec = context.name
             width_px, height_px = context.width, context.height
-            self._note(width_px=width_px, height_px=height_px, refused=refusal(width_px, height_px))
+            self._note(width_px=width_px, height_px=height_px, refused=self._refusal(width_px, height_px))
             for packet in container.demux(stream):
                 if packet.size:
                     yield packet
@@ -222,7 +229,7 @@ class Capture:
             return None
         packet, frame = last
         if (frame.width, frame.height) != (self.state.width_px, self.state.height_px):
-            self._note(width_px=frame.width, height_px=frame.height, refused=refusal(frame.width, frame.height))
+            self._note(width_px=frame.width, height_px=frame.height, refused=self._refusal(frame.width, frame.height))
         self._judge_motion(frame, packet.mono_s)
         width_px = min(CONSOLE_WIDTH_PX, frame.width)
         height_px = frame.height * width_px // frame.width // 2 * 2
