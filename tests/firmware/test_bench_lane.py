@@ -170,6 +170,12 @@ def test_a_movement_at_boot_is_told():
     assert found["moves"]["reboots"] > 0 and found["violations"] > 0
 
 
+def test_an_order_is_answered_while_a_long_journal_is_told():
+    found = run_job(Job(BOARD, "whole.py", (str(SEED), "drain", "400")))[-1]
+    assert found["answer"] == "done" and found["drained"] >= 400
+    assert found["events_before_answer"] <= 48, "not behind the whole journal: what was under way already, at most"
+
+
 def test_the_bench_stands_on_the_simulator_s_geometry():
     text = (models.ROOT / "tools/bench/lane/onboard/geometry.py").read_text("utf-8")
     here: dict = {}

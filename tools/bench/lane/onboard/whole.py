@@ -221,6 +221,8 @@ class Whole:
         safety = self.parts.safety
         if safety.barrier.is_commanded() or safety.smash.is_testing():
             return us
+        if self.parts.journal.depth() and self.is_up():
+            return us
         if safety.barrier.wants_close() or any([body.speed for body in self.road.bodies]):
             return max(us, POLL_US)
         return self.idle_us
