@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import closing
 
 import pytest
 
@@ -80,5 +79,3 @@ async def test_a_label_store_that_cannot_be_written_keeps_nothing_and_holds_no_t
     await house.kept.settle()
     assert house.kept.lost == 1
     house.assert_sound()
-    with closing(house.file):
-        pass
