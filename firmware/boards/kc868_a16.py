@@ -93,7 +93,8 @@ OUTPUTS = {
 }
 FREE = ("X16", "Y12", "Y13", "Y14", "Y15", "Y16")
 
-READER = {"label": "HT3", "uart": 1, "rx": 14, "tx": 15}  # 3.3 V; a lane with a reader has its radar on an X terminal, or none
+# 3.3 V; a lane with a reader has its radar on an X terminal, or none
+READER = {"label": "HT3", "uart": 1, "rx": 14, "tx": 15}
 
 ADC = {"supply": "A1", "temperature": None}  # A1: 24 V through a 5:1 divider, 0 to 5 V on the terminal
 RTC = None

@@ -93,7 +93,13 @@ KEYS = {
     "offline_emergency": ("steps", "allow", None, None, "gateway silent: police, rescue, and what the list calls so"),
     "offline_unlisted": ("steps", "hold", None, None, "gateway silent: a vehicle that is not on the list"),
     "offline_unknown": ("steps", "hold", None, None, "gateway silent: a vehicle that nobody could name"),
-    "reader_baud": ("int", 0, 0, 115200, "speed of the serial tag or plate reader on the board's own terminal; 0: none"),
+    "reader_baud": (
+        "int",
+        0,
+        0,
+        115200,
+        "speed of the serial tag or plate reader on the board's own terminal; 0: none",
+    ),
     "identity_min": ("int", 850, 0, 1000, "least confidence of a plate or tag, in thousandths"),
     "identity_wait_ms": (
         "int",

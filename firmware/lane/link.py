@@ -277,7 +277,8 @@ class Link:
             return  # nobody makes events durable; a broker that forgets must not be the one to hold them
         if self._ahead and since(now, self._acked_at) > RESEND_MS:
             self._rewind()
-        for _ in range(WINDOW - 2):  # and no more in one turn, however quick the broker is: orders, answers and the beat have theirs
+        # no more in one turn, however quick the broker is: orders, answers and the beat have theirs
+        for _ in range(WINDOW - 2):
             if mqtt.in_flight() >= WINDOW - 2 or len(self._ahead) >= UNACKED or not parts.safety.is_at_rest():
                 return
             event = parts.journal.next() if parts.journal.is_ready() else None

@@ -69,7 +69,7 @@ def test_nothing_moves_by_reboot_reconnect_or_bad_orders(figures):
     assert figures["bad_orders_carried_out"] == 0
     assert min(figures["movement_checks"].values()) >= 6
     assert figures["good_orders_that_moved"] > 0, "the same lane does move by good orders"
-    assert figures["connections_max"] == 1, "a lost connection is closed before the next: no board has room for two TLS sessions"
+    assert figures["connections_max"] == 1, "closed before the next: no board has room for two TLS sessions"
 
 
 @pytest.mark.requirement("S0-56")
@@ -156,7 +156,7 @@ def test_an_interrupt_ends_a_closing_motion_sooner_than_the_loop():
         for fault in ((), ("no_interrupt",))
     )
     model = models.resolve(board)
-    assert cut and max(cut) <= model["output_us"] + model["irq_us"] + 100, "opto coupler, handler, relay; no turn of the loop"
+    assert cut and max(cut) <= model["output_us"] + model["irq_us"] + 100, "no turn of the loop"
     assert max(looped) > max(cut) + model["step_us"]
 
 

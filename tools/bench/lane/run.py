@@ -75,7 +75,8 @@ def movement_jobs(boards: Sequence[str], count: int, seed: int) -> list[Job]:
     ]
 
 
-SAMPLED = {"every": 7, "double": 20}  # 7: of an update's pages and erases, all kinds come within a few cuts
+SAMPLED = (7, 20)  # every seventh flash operation; cuts of the recovery too
+WHOLE = (1, 100)
 
 
 def update_cuts(image: str, seed: int, processes: int) -> dict[str, Any]:
@@ -88,7 +89,8 @@ def update_cuts(image: str, seed: int, processes: int) -> dict[str, Any]:
     if image == "small":
         found = small_power_cuts(seed=seed)
     else:
-        found = power_cuts(seed=seed, processes=processes, hear=_hear_cuts, **(SAMPLED if image == "sampled" else {}))
+        every, double = SAMPLED if image == "sampled" else WHOLE
+        found = power_cuts(every=every, double=double, seed=seed, processes=processes, hear=_hear_cuts)
     return {key: found[key] for key in ("update_power_cuts", "update_bricks", "update_every")} | {"update_image": image}
 
 
