@@ -35,16 +35,14 @@ def results_file(work: Path, seed: int, lanes: int, hashes: dict[str, str]) -> P
 
 
 def kept(file: Path) -> dict[int, dict[str, Any]]:
-    """Measured passes by number; a line cut off by an interruption is dropped."""
-    rows: dict[int, dict[str, Any]] = {}
-    if file.exists():
-        for line in file.read_text("utf-8").splitlines():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            rows[row["number"]] = row
-    return rows
+    """Measured passes by number; a line cut off by an interruption is dropped, also from the file."""
+    if not file.exists():
+        return {}
+    whole, _, torn = file.read_bytes().rpartition(b"\n")
+    if torn:
+        os.truncate(file, len(whole) + 1 if whole else 0)
+    rows = [json.loads(line) for line in whole.splitlines() if line]
+    return {row["number"]: row for row in rows}
 
 
 def row_of(guest: Visitor, lane: int, passage: Passage, cpu_ms: float) -> dict[str, Any]:
