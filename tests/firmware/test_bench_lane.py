@@ -43,7 +43,7 @@ PLAYED = {
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory):
     plot = tmp_path_factory.mktemp("plot") / "stop.svg"
-    out = measure(count=SEQUENCES, checks=6, hours=1, passes=8, resets=8, seed=SEED, processes=1, update="", plot=plot)
+    out = measure(count=SEQUENCES, checks=6, hours=1, passes=8, resets=8, seed=SEED, processes=2, update="", plot=plot)
     return out | {"plot": plot.read_text("utf-8")}
 
 

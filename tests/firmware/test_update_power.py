@@ -15,7 +15,7 @@ def test_no_power_cut_of_an_update_leaves_a_board_without_firmware():
 
 @pytest.mark.requirement("X-33")
 def test_a_whole_image_survives_cuts_too():
-    found = lane_update.power_cuts(every=40, double=5, boards=("sim",))
+    found = lane_update.power_cuts(every=70, double=4, boards=("sim",), processes=2)
     assert found["update_bricks"] == 0, found
     assert found["update_power_cuts"] >= 40, found
 

@@ -104,7 +104,7 @@ def measure(
     count: int = 2_000,
     checks: int = 1_000,
     hours: int = 72,
-    passes: int = 600,
+    passes: int = 300,
     resets: int = 100,
     seed: int = 1,
     processes: int = 2,

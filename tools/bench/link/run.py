@@ -213,7 +213,7 @@ class Tally:
     def speed(self) -> float:
         """Seconds of the lane in a real one, lately."""
         if len(self.marks) < 2:
-            return 4.0
+            return 8.0
         (real, ms), (real_now, ms_now) = self.marks[0], self.marks[-1]
         return max(1.0, (ms_now - ms) / 1000 / (real_now - real))
 
