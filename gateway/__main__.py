@@ -207,11 +207,11 @@ def failpoints(
 
 @bench.command("lane")
 def bench_lane(
-    sequences: Annotated[int, typer.Option(min=3, help="序列数 random sequences on the road; long: 10000")] = 2_000,
+    sequences: Annotated[int, typer.Option(min=3, help="序列数 random sequences on the road; long: 10000")] = 3_000,
     checks: Annotated[int, typer.Option(min=1, help="of each: reboots, reconnects, bad orders of each kind")] = 1_000,
     boards: Annotated[str, typer.Option(help="板名, comma separated; default: all")] = "",
     hours: Annotated[int, typer.Option(min=1, help="断网小时 virtual hours of outage")] = 72,
-    passes: Annotated[int, typer.Option(min=1, help="trucks during the outage")] = 600,
+    passes: Annotated[int, typer.Option(min=1, help="trucks during the outage")] = 300,
     resets: Annotated[int, typer.Option(min=1, help="resets during the outage")] = 100,
     seed: Annotated[int, typer.Option(help="random seed")] = 1,
     processes: Annotated[int, typer.Option(min=1, max=16, help="interpreters at a time")] = 2,
@@ -220,7 +220,7 @@ def bench_lane(
         typer.Option(
             help="升级断电 power cuts: of a whole image at every flash operation, at each seventh; of a small image; none"
         ),
-    ] = "sampled",
+    ] = "whole",
     plot: Annotated[Path | None, typer.Option(help="图 also draw the sensor-to-stop times: an SVG file")] = None,
     as_json: JsonOption = False,
 ) -> None:

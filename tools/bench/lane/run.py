@@ -101,14 +101,14 @@ def _hear_cuts(told: dict[str, Any]) -> None:
 def measure(
     *,
     boards: Sequence[str] = (),
-    count: int = 2_000,
+    count: int = 3_000,
     checks: int = 1_000,
     hours: int = 72,
     passes: int = 300,
     resets: int = 100,
     seed: int = 1,
     processes: int = 2,
-    update: str = "sampled",
+    update: str = "whole",
     plot: Path | None = None,
 ) -> dict[str, Any]:
     """Everything that the command prints. Raises ValueError for an unknown board, an interpreter that dies is told in `died` and `failed`."""
