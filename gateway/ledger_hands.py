@@ -11,7 +11,7 @@ import time
 import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -159,5 +159,6 @@ def _pack_document(text: str) -> dict[str, Any]:
         raise PackRefused(f"规则包不是有效的 TOML not valid TOML: {error}") from None
 
 
+@cache
 def _shipped() -> dict[str, dict[str, Any]]:
     return {path.stem: read_document(path) for path in sorted(SHIPPED.glob("*.toml"))}

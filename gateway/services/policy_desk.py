@@ -61,6 +61,7 @@ class PolicyDesk:
             tell,
         )
         self._one_at_a_time = asyncio.Lock()
+        self._known: dict[tuple[str, int], Pack] = {}
 
     # ------------------------------------------------------------ packs
 
@@ -70,11 +71,18 @@ class PolicyDesk:
         views = [PackView(p, "settings", self._time_state(p, now_ms)) for p in self.book.site_packs_in_force()]
         decided = self.book.decisions()
         for row in kept:
-            pack = pack_from(row["doc"])
+            pack = self._parsed(row)
             of_policy = decided.get(pack.policy_id, [])
             views.append(self._view(pack, row["origin"], of_policy, now_ms))
         order = ("in_force", "in_force_later", "planned", "waiting", "over", "replaced", "withdrawn")
         return sorted(views, key=lambda v: (order.index(v.state), v.pack.policy_id, -v.pack.version))
+
+    def _parsed(self, row: Mapping[str, Any]) -> Pack:
+        """A version never changes its content: it is proven once."""
+        key = row["policy_id"], row["version"]
+        if key not in self._known:
+            self._known[key] = pack_from(row["doc"])
+        return self._known[key]
 
     def _view(self, pack: Pack, origin: str, of_policy: Sequence[Mapping[str, Any]], now_ms: int) -> PackView:
         """of_policy: what was decided of this policy and still counts, oldest first."""
@@ -109,13 +117,16 @@ class PolicyDesk:
 
     def shipped(self) -> dict[str, str]:
         """name -> title of the packs that come with the gateway and are not known to it in that version."""
-        known = {(v.pack.policy_id, v.pack.version) for v in self.packs()}
+        known = {(r["policy_id"], r["version"]) for r in self.store.packs()} | {
+            (p.policy_id, p.version) for p in self.book.site_packs_in_force()
+        }
         return {name: str(doc.get("title", name)) for name, doc in self._shipped().items()
                 if (doc.get("policy_id"), doc.get("version")) not in known}  # fmt: skip
 
     async def load(self, *, doc: Mapping[str, Any]) -> str:
         """Check and keep a pack; it judges nobody yet. Its id@version. Raises PackRefused, PolicyRefused."""
         pack = await asyncio.to_thread(self.book.load, dict(doc))  # the proof of a large pack takes its time
+        self._known[pack.policy_id, pack.version] = pack
         return pack.name
 
     async def load_text(self, text: str) -> str:

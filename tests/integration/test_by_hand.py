@@ -22,6 +22,8 @@ from gateway.adapters.store.ledger import SqliteLedger
 from gateway.adapters.store.policy import SqlitePolicies
 from gateway.adapters.store.queries import SqliteQueries
 from gateway.adapters.store.registers import SqliteRegisters
+from gateway.domain.passing import Identity
+from gateway.domain.policy import ALLOW, HOLD
 from gateway.ledger_hands import WallClock, evidence_desk, policy_desk
 from gateway.services.by_hand import ByHand, commands_of
 from gateway.services.over_limit_desk import OverLimitDesk
@@ -145,17 +147,26 @@ def test_personal_values_are_erased_and_rows_rebuilt_while_the_gateway_runs(runn
 @pytest.mark.requirement("S4-13")
 def test_a_pack_and_a_level_take_effect_in_the_running_gateway_at_once(running):
     config = ("--config", running.data.parent / "site.toml")
+    tanker = {"plate_no": "云A98765", "plate_colour": "1", "vehicle_type": "Q11", "fuel_type": "B", "emission_stage": "6", "use_nature": "R"}  # fmt: skip
+    SqliteRegisters(running.file).import_document({"vehicles": [tanker]}, accepted_by="李四")
+
+    def judged():
+        return running.book.judge(
+            running.book.facts(Identity(plate_no="云A98765", plate_colour="1"), "in", WallClock().wall_ms())
+        )
+
+    assert judged().verdict == ALLOW
     done = lvzha("policy", "activate", "certificates", "--by", "王经理", *config)
     assert done.exit_code == 0, done.stderr
-    assert "certificates" in [p.policy_id for p in running.book.policy().packs], (
-        "the running gateway judges by it from now on"
-    )
+    assert (judged().verdict, judged().rule_id) == (HOLD, "hazmat-permit"), "the guard is asked from the next truck on"
     assert lvzha("policy", "level", "2", "--by", "王经理", "--reason", "市通知", *config).exit_code == 0
     assert running.book.response_level() == "2"
     planned = lvzha("policy", "activate", "emergency", "--by", "王经理", "--from", "2999-01-01 00:00", *config)
     assert planned.exit_code == 0 and "emergency" not in [p.policy_id for p in running.book.policy().packs]
     listed = lvzha("policy", "list", *config).stdout
     assert "计划 planned: emergency@1 2999-01-01" in listed and "active: certificates@1" in listed
+    assert lvzha("policy", "withdraw", "certificates", "--by", "王经理", *config).exit_code == 0
+    assert judged().verdict == ALLOW
     refused = lvzha("policy", "level", "7", "--by", "王经理", "--reason", "x", *config)
     assert refused.exit_code == 2 and "响应等级 response_level '7'" in refused.stderr
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.adapters.store.check import findings
+from gateway.adapters.store.verify import verify
 from gateway.domain.dictionary import ledgers
 from gateway.domain.passing import Answer
 from gateway.services.ledger_rows import rows_of, table_of
@@ -149,6 +150,37 @@ async def test_machine_ledger_has_every_column_and_its_use_beside_it(site):
     same_in_files("machine", [row])
     assert {e.ledger for e in site.queries.entries() if e.kind == "use"} == {"machine"}
     assert findings(site.file) == []
+
+
+@pytest.mark.requirement("S4-12", "S3-58")
+async def test_all_three_ledgers_lie_in_one_database_under_one_chain_and_a_changed_entry_of_any_is_found(site):
+    site.register("in_plant_vehicle", IN_PLANT, IN_PLANT_PHOTOS)
+    site.register("machine", MACHINE, MACHINE_PHOTOS)
+    for number, plate in ((1, "云A12345"), (2, "云A33333"), (3, "云A44444")):
+        await site.end(replace(a_pass(number, plate, "in", at("2026-11-20 06:00:00") + number * 60_000), vehicle={}))
+    entries = site.queries.entries()
+    assert {e.ledger for e in entries} == set(ledgers())
+    assert [e.seq for e in entries] == list(range(1, len(entries) + 1))
+    assert [e.prev_hash for e in entries[1:]] == [e.hash for e in entries[:-1]]
+    assert verify(site.file.data_dir, with_photographs=False).found == 0
+    site.file.write(lambda c: c.execute("drop trigger entry_never_edited"))  # as somebody with the file in his hands
+    for ledger in ledgers():
+        entry = next(e for e in reversed(entries) if e.ledger == ledger and e.kind in ("use", "closed"))
+
+        def put(body: str, seq: int = entry.seq) -> None:
+            site.file.write(lambda c: c.execute("update entry set body = ? where seq = ?", (body, seq)))
+
+        (text,) = site.file.read(
+            lambda c, seq=entry.seq: c.execute("select body from entry where seq = ?", (seq,)).fetchone()
+        )
+        put(text.replace("3", "4", 1))
+        found = verify(site.file.data_dir, with_photographs=False)
+        put(text)
+        assert any(f.where == str(entry.seq) or str(entry.seq) in f.text for f in found.findings), (
+            ledger,
+            found.findings,
+        )
+    assert verify(site.file.data_dir, with_photographs=False).found == 0
 
 
 @pytest.mark.requirement("S4-28")
