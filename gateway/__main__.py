@@ -104,6 +104,18 @@ def read(
     raise typer.Exit(read_pictures(pictures, as_json))
 
 
+@app.command("read-code")
+def read_code(
+    pictures: Annotated[list[Path], typer.Argument(help="图片 pictures (JPEG, PNG)")],
+    data: Annotated[Path | None, typer.Option("--data", help="数据目录，对照登记 data directory, to compare with its register")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """识别机械环保登记编码 Read a machine's environmental code: the best three, their form, and what the register knows."""
+    from gateway.code_actions import read_codes
+
+    raise typer.Exit(read_codes(pictures, data, as_json))
+
+
 @app.command()
 def check(
     data: Annotated[Path, typer.Option(help="数据目录 data directory")] = Path("data"), as_json: JsonOption = False
@@ -267,6 +279,18 @@ def bench_qr(
     from tools.bench.qr import measure
 
     raise typer.Exit(measure(photos, seed, as_json))
+
+
+@bench.command("codes")
+def bench_codes(
+    pictures: Annotated[int, typer.Option(min=10, help="图片数 drawn pictures")] = 200,
+    seed: Annotated[int, typer.Option(help="random seed")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """环保登记编码 Drawn environmental codes of machines in fonts and wear not trained on: read first, among three, by chance."""
+    from tools.bench.codes import measure
+
+    raise typer.Exit(measure(pictures, seed, as_json))
 
 
 @bench.command("plausibility")

@@ -9,11 +9,14 @@ from gateway.adapters.cameras.bank import CameraBank
 from gateway.adapters.store.clips import ClipFiles
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.ledger import SqliteLedger
+from gateway.adapters.store.machine_codes import registered_codes
 from gateway.adapters.store.queries import SqliteQueries
 from gateway.adapters.store.registers import SqliteRegisters
 from gateway.adapters.store.tasks import SqliteTasks
 from gateway.adapters.vision.adapter_shelf import AdapterShelf
+from gateway.adapters.vision.code_reader import CodeReader
 from gateway.adapters.vision.framing import FramingEye
+from gateway.adapters.vision.runtime import ModelUnusable
 from gateway.config import Settings
 from gateway.domain import framing, plausibility
 from gateway.domain.passing import Pass
@@ -24,6 +27,7 @@ from gateway.services.conditions import Conditions
 from gateway.services.eye import EyeDesk
 from gateway.services.framing import FramingDesk
 from gateway.services.lane_desk import LaneDesk
+from gateway.services.machine_codes import MachineCodeDesk
 from gateway.services.passage_record import Place
 from gateway.services.plausibility import PlausibilityDesk
 from gateway.services.ports import Clock
@@ -41,10 +45,11 @@ class Eyes:
                                         idle=self._idle_cameras)  # fmt: skip
         fits = PlausibilityDesk(plausibility.load_figures(), registers=SqliteRegisters(file), ledger=ledger, queries=queries,
                                 entrances={lane.id: lane.entrance_code for lane in settings.lanes})  # fmt: skip
+        codes = _code_looks(file, conditions)
         self.clips = ClipFiles(file, frames.clip, terms)
         self.shelf = AdapterShelf(settings.site.data_dir)
         self.desk = EyeDesk(ledger=ledger, tasks=tasks, queries=queries, frames=frames, clock=clock, conditions=conditions,
-                            changes=changes, shelf=self.shelf, looks=[self._photographs, fits], clips=self.clips)  # fmt: skip
+                            changes=changes, shelf=self.shelf, looks=[self._photographs, fits, *codes], clips=self.clips)  # fmt: skip
 
     def see(self, p: Pass, place: Place, capture: Capture) -> None:
         self.desk.see(p, place, capture)
@@ -62,3 +67,14 @@ class Eyes:
             if not desk.open_passes() and desk.now.at_arm is None and desk.now.is_online:
                 yield desk.place.head_camera
                 yield desk.place.body_camera
+
+
+def _code_looks(file: LedgerFile, conditions: Conditions) -> list[MachineCodeDesk]:
+    """None, and a condition, when the model cannot be loaded: the gate does without it."""
+    try:
+        return [MachineCodeDesk(CodeReader(), lambda: registered_codes(file))]
+    except ModelUnusable as error:
+        conditions.raise_(
+            "eye.machine-code", "warning", f"环保登记编码识别不可用：{error}", f"machine codes are not read: {error}"
+        )
+        return []
