@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.adapters.store import ledger_pack
 from gateway.adapters.store.check import findings
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.ledger import SqliteLedger
@@ -13,7 +14,7 @@ from gateway.adapters.store.ledger_pack import Packer, pack_all, ready_days, wro
 from gateway.adapters.store.ledger_query import LedgerReader, SqliteLedgerQueries
 from gateway.adapters.store.queries import SqliteQueries
 from gateway.adapters.store.rebuild import rebuild
-from gateway.domain.ledger_facts import FACTS, day_of
+from gateway.domain.ledger_facts import FACTS, day_of, day_start_ms
 from gateway.domain.ledger_filter import QueryRefused, filter_from
 from gateway.domain.records import local_text
 from gateway.services.evidence import Correction, correct
@@ -191,6 +192,33 @@ def test_a_changed_row_is_found_by_its_new_words_at_once_and_its_day_is_packed_a
     assert len(file.read(ready_days)) == days and file.read(wrong_days) == []
     assert query.page(filter_from({"plate": "云A99999"})).total == 1 and findings(file) == []
     reader.close()
+    file.close()
+
+
+def test_check_of_many_days_derives_few_anew_and_still_finds_a_changed_column_row_or_word(tmp_path, monkeypatch):
+    file = LedgerFile(tmp_path)
+    known = list(passages(4, 120, per_day=2))
+    asyncio.run(commit_all(SqliteLedger(file), known, with_photographs=False))
+    pack_all(file._writer)
+    days = sorted(file.read(ready_days))
+    derived = []
+    whole = ledger_pack.columns_of
+    monkeypatch.setattr(ledger_pack, "columns_of", lambda conn, day, *more: derived.append(day) or whole(conn, day, *more))
+    assert file.read(wrong_days) == [] and len(derived) * 10 < len(days), "bytes are read, few days are parsed"
+    assert file.read(lambda c: wrong_days(c, is_whole=True)) == [] and set(days) <= set(derived)
+    quiet = next(d for d in days if (days[-1] - d) % ledger_pack.SAMPLE > 1)
+    for change, back in (
+        ("update ledger_column set codes = cast(codes || x'01' as blob) where name = 'plate' and day = ?", "update ledger_column set codes = substr(codes, 1, length(codes) - 1) where name = 'plate' and day = ?"),
+        ("update ledger_day set rows = rows + 1 where day = ?", "update ledger_day set rows = rows - 1 where day = ?"),
+    ):  # fmt: skip
+        file.write(lambda c, change=change: c.execute(change, (quiet,)))
+        assert file.read(wrong_days) == [quiet]
+        file.write(lambda c, back=back: c.execute(back, (quiet,)))
+        assert file.read(wrong_days) == []
+    file.write(lambda c: c.execute("drop trigger pass_changed"))
+    file.write(lambda c: c.execute("update pass set doc = replace(doc, 'g1-b', 'g7-b') where arrived_at_ms >= ? and arrived_at_ms < ?",
+                                   (day_start_ms(quiet), day_start_ms(quiet + 1))))  # fmt: skip
+    assert file.read(wrong_days) == [quiet]
     file.close()
 
 

@@ -56,7 +56,7 @@ def differing_rows(data_dir: Path) -> Differing:
         conn.execute("begin")  # one moment of the ledger for all of it
         newest = conn.execute("select coalesce(max(seq), 0) from entry").fetchone()[0]
         return Differing(list(_wrong_passes(conn)), _wrong_visits(conn), _wrong_registers(conn), sides.differ(conn),
-                         bool(ledger_pack.wrong_days(conn)), newest)  # fmt: skip
+                         bool(ledger_pack.wrong_days(conn, is_whole=True)), newest)  # fmt: skip
     finally:
         conn.close()
 
