@@ -18,7 +18,9 @@ from gateway.adapters.papers.unbend import unbent
 MAX_BYTES = 20_000_000
 MAX_PIXELS = 50_000_000
 LONG_SIDE_PX = 1600  # a code of 40 mm on a sheet that fills the picture still has 4 pixels a module
-UNBENT_AT_MOST = 4  # tries per picture
+UNBENT_AT_MOST = 6  # tries per picture
+FAINT_PLACE, FAINTEST = np.ones((5, 5), np.uint8), 10.0  # a few modules at a quarter of the size; grey levels between ink and paper
+LEAN = 1.6  # longest side of a code in the picture against its shortest
 BUDGET_S = 5.0  # for one picture; what is not read by then is photographed again
 Grey = np.ndarray  # uint8 (h, w)
 Corners = np.ndarray  # float32 (4, 2): top left, top right, bottom right, bottom left
@@ -59,7 +61,7 @@ def texts_in(grey: Grey) -> list[str]:
 
 
 def _read(grey: Grey) -> tuple[list[str], list[Corners]]:
-    """Texts of the codes, and the corners of the largest that was found and could not be read."""
+    """Texts of the codes, and the corners of the two largest that could not be read and have the shape of a code."""
     found = zxingcpp.read_barcodes(
         np.ascontiguousarray(grey),
         formats=zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode]),
@@ -69,7 +71,13 @@ def _read(grey: Grey) -> tuple[list[str], list[Corners]]:
     texts = list(dict.fromkeys(code.text for code in found if code.valid and code.text))
     corners = [np.array([[p.x, p.y] for p in (c.position.top_left, c.position.top_right, c.position.bottom_right, c.position.bottom_left)],
                         np.float32) for c in found if not c.valid]  # fmt: skip
-    return texts, sorted(corners, key=lambda c: -cv2.contourArea(c))[:1]
+    return texts, sorted(filter(_is_squarish, corners), key=lambda c: -cv2.contourArea(c))[:2]
+
+
+def _is_squarish(corners: Corners) -> bool:
+    """As a code on a sheet is seen from any sensible angle; not three finders of which one is a line of the form."""
+    sides = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
+    return bool(sides.max() <= LEAN * sides.min())
 
 
 def _preparations(grey: Grey) -> Iterator[Callable[[], Grey]]:
@@ -77,6 +85,7 @@ def _preparations(grey: Grey) -> Iterator[Callable[[], Grey]]:
     yield lambda: fitted
     yield lambda: _even(fitted)
     yield lambda: _scaled(fitted, 0.6)
+    yield lambda: _levelled(fitted)
     yield lambda: cv2.medianBlur(fitted, 3)
     yield lambda: cv2.medianBlur(_even(fitted), 5)
     yield lambda: _sharp(_scaled(fitted, 1.5), 3)
@@ -103,6 +112,15 @@ def _even(grey: Grey) -> Grey:
     light = cv2.GaussianBlur(cv2.dilate(small, np.ones((9, 9), np.uint8)), (0, 0), 12)
     light = cv2.resize(light, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR)
     return cv2.divide(grey, np.maximum(light, 8), scale=235)
+
+
+def _levelled(grey: Grey) -> Grey:
+    """What is faint under glare made as strong as the rest: every place between its darkest and its lightest."""
+    soft = cv2.GaussianBlur(grey, (0, 0), 1.0)
+    small = _scaled(soft, 0.25)
+    low, high = cv2.erode(small, FAINT_PLACE), cv2.dilate(small, FAINT_PLACE)
+    low, high = (cv2.resize(cv2.blur(part, (9, 9)), (grey.shape[1], grey.shape[0])).astype(np.float32) for part in (low, high))
+    return np.clip((soft - low) * (255 / np.maximum(high - low, FAINTEST)), 0, 255).astype(np.uint8)
 
 
 def _sharp(grey: Grey, sigma: float) -> Grey:
