@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gateway.domain.plate_forms import Form, form_of
+from gateway.domain.plate_forms import SURE_TYPES, Form, form_of
 from gateway.domain.plate_quality import quality
 from gateway.domain.plate_track import ANYWHERE, Track, Zone, in_order, tracks
 from gateway.domain.plates import PlateRead
@@ -98,16 +98,25 @@ class _Pool:
     logs: dict[str, float]
     other: float
 
-    def share(self, text: str) -> float:
-        top = max(*self.logs.values(), self.other)
-        total = sum(math.exp(v - top) for v in self.logs.values()) + math.exp(self.other - top)
-        return math.exp(self.logs[text] - top) / total
-
     def log_odds(self, text: str) -> float:
         """Of this candidate against everything else."""
         rest = [v for t, v in self.logs.items() if t != text] + [self.other]
         top = max(rest)
         return self.logs[text] - top - math.log(sum(math.exp(v - top) for v in rest))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The reads of the plate with their weights, bounded to INDEPENDENT_READS together, and the candidates' forms."""
+
+    reads: Sequence[PlateRead]
+    weights: Sequence[float]
+    forms: dict[str, Form]
+
+    def mean(self, of: Callable[[PlateRead], float]) -> float:
+        """Weighted."""
+        pairs = zip(self.reads, self.weights, strict=True)
+        return sum(w * of(r) for r, w in pairs) / sum(self.weights)
 
 
 def _candidates(reads: Sequence[PlateRead]) -> dict[str, Form]:
@@ -120,40 +129,34 @@ def _candidates(reads: Sequence[PlateRead]) -> dict[str, Form]:
     return found
 
 
-def _pool(reads: Sequence[PlateRead], forms: dict[str, Form], weights: Sequence[float]) -> _Pool:
-    """Add up the reads. weights: of each read, already bounded to INDEPENDENT_READS together."""
-    logs, other = dict.fromkeys(forms, 0.0), 0.0
-    for read, weight in zip(reads, weights, strict=True):
-        own = {text: read.lattice.likelihood(text) for text in forms}
+def _pool(seen: _Seen) -> _Pool:
+    """Add up the reads."""
+    logs, other = dict.fromkeys(seen.forms, 0.0), 0.0
+    for read, weight in zip(seen.reads, seen.weights, strict=True):
+        own = {text: read.lattice.likelihood(text) for text in seen.forms}
         left = SAME_OTHER * max(LEAST_OTHER, 1.0 - sum(own.values()))
-        by_form = {form: read.form_share(form) for form in forms.values()}
-        for text, form in forms.items():
+        by_form = {form: read.form_share(form) for form in seen.forms.values()}
+        for text, form in seen.forms.items():
             logs[text] += weight * math.log(MISTAKEN + (1 - MISTAKEN) * own[text] * by_form[form])
         other += weight * math.log(MISTAKEN + (1 - MISTAKEN) * left)
     return _Pool(tuple(sorted(logs, key=lambda t: (-logs[t], t))), logs, other)
 
 
-def _rival(
-    reads: Sequence[PlateRead], forms: dict[str, Form], weights: Sequence[float], text: str
-) -> tuple[float, str]:
+def _rival(seen: _Seen, text: str) -> tuple[float, str]:
     """The share that this text holds against its strongest rival, and that rival: 1.0 and "" when there is none.
 
     Means over the reads, weighted. The odds of the pool say that a text is likelier than a rival; this says whether
     the reads are of one mind: three sure reads of one text and two of another are no agreement.
     """
-    held = {t: sum(w * r.lattice.likelihood(t) for r, w in zip(reads, weights, strict=True)) for t in forms}
-    rivals = [(held[text] / max(held[text] + held[t], 1e-12), t) for t in forms if t != text]
+    held = {t: seen.mean(lambda read, t=t: read.lattice.likelihood(t)) for t in seen.forms}
+    rivals = [(held[text] / max(held[text] + held[t], 1e-12), t) for t in seen.forms if t != text]
     return min(rivals, default=(1.0, ""))
 
 
-def _elect_type(reads: Sequence[PlateRead], weights: Sequence[float], form: Form, gates: VoteGates) -> str:
-    votes: dict[str, float] = defaultdict(float)
-    for read, weight in zip(reads, weights, strict=True):
-        for name, probability in read.type_shares.items():
-            votes[name] += weight * probability
-    total = max(sum(votes.values()), 1e-12)
-    best = max(form.types, key=lambda name: (votes[name], name))
-    return best if votes[best] >= gates.min_type_share * total else "unknown"
+def _elect_type(seen: _Seen, form: Form, gates: VoteGates) -> str:
+    shares = {name: seen.mean(lambda read, name=name: read.type_shares.get(name, 0.0)) for name in SURE_TYPES}
+    best = max(form.types, key=lambda name: (shares[name], name))
+    return best if shares[best] >= gates.min_type_share * max(sum(shares.values()), 1e-12) else "unknown"
 
 
 def first_read(reads: Sequence[PlateRead], gates: VoteGates | None = None, zone: Zone = ANYWHERE) -> tuple[str, float]:
@@ -214,38 +217,38 @@ def vote(reads: Sequence[PlateRead], *, min_agreeing: int, gates: VoteGates | No
         return _unread(track, reads, "not_a_plate")
     qualities = [quality(read) for read in shown]
     scale = min(1.0, INDEPENDENT_READS / sum(qualities))
-    weights = [q * scale for q in qualities]
-    pool = _pool(shown, forms, weights)
-    text = pool.candidates[0]
-    form = forms[text]
-    confidences = tuple(calibration.confidence(pool.log_odds(t)) for t in pool.candidates[:2])
-    named = 2 if len(confidences) > 1 and confidences[1] >= WORTH_NAMING else 1
+    seen = _Seen(shown, [q * scale for q in qualities], forms)
+    pool = _pool(seen)
+    text, *others = pool.candidates
+    sure = calibration.confidence(pool.log_odds(text))
+    second = [(t, calibration.confidence(pool.log_odds(t))) for t in others[:1]]
+    named = [(text, sure), *(found for found in second if found[1] >= WORTH_NAMING)]
     agreeing = sum(read.lattice.likelihood(text) >= gates.min_text_probability for read in shown)
-    share, second = _rival(shown, forms, weights, text)
-    form_share = sum(w * r.form_share(form) for r, w in zip(shown, weights, strict=True)) / sum(weights)
     rival = plates[1].weight / max(track.weight, 1e-9) if len(plates) > 1 else 0.0
-    valid = sum(w * sum(r.lattice.likelihood(t) for t in forms) for r, w in zip(shown, weights, strict=True))
-    if rival > gates.max_rival_ratio:
-        reason = "two_plates"
-    elif form_share < gates.min_form_share:
-        reason = "type_mismatch"
-    elif valid / sum(weights) < NO_PLATE_SHARE:
-        reason = "not_a_plate"
-    elif share < gates.min_share:
-        reason = "low_confidence" if len(second) == len(text) else "two_lengths"
-    elif agreeing < min_agreeing:
+    reason = "two_plates" if rival > gates.max_rival_ratio else _doubt(seen, text, gates)
+    if not reason and agreeing < min_agreeing:
         reason = "too_few_agree"
-    elif confidences[0] < gates.min_confidence:
+    if not reason and sure < gates.min_confidence:
         reason = "low_confidence"
-    else:
-        reason = ""
     return PlateVote(
-        is_read=not reason, text="" if reason else text, plate_type=_elect_type(shown, weights, form, gates),
-        confidence=confidences[0], agreeing=agreeing, reads=len(reads), reason=reason,
-        candidates=pool.candidates[:named], losers=_losers(reads, text), confidences=confidences[:named],
-        log_odds=pool.log_odds(text), is_sure=not reason and confidences[0] >= gates.sure_confidence,
-        family="" if reason else form.family,
+        is_read=not reason, text="" if reason else text, plate_type=_elect_type(seen, forms[text], gates),
+        confidence=sure, agreeing=agreeing, reads=len(reads), reason=reason,
+        candidates=tuple(t for t, _ in named), losers=_losers(reads, text), confidences=tuple(c for _, c in named),
+        log_odds=pool.log_odds(text), is_sure=not reason and sure >= gates.sure_confidence,
+        family="" if reason else forms[text].family,
     )  # fmt: skip
+
+
+def _doubt(seen: _Seen, text: str, gates: VoteGates) -> str:
+    """Why the reads together do not stand for this text; "" when they do."""
+    if seen.mean(lambda read: read.form_share(seen.forms[text])) < gates.min_form_share:
+        return "type_mismatch"
+    if seen.mean(lambda read: sum(read.lattice.likelihood(t) for t in seen.forms)) < NO_PLATE_SHARE:
+        return "not_a_plate"
+    share, rival = _rival(seen, text)
+    if share < gates.min_share:
+        return "low_confidence" if len(rival) == len(text) else "two_lengths"
+    return ""
 
 
 FAINT = 0.02
@@ -255,4 +258,5 @@ NO_PLATE_SHARE = 0.10
 WORTH_NAMING = 0.05
 """A second candidate is named from this confidence on."""
 CALIBRATION = Calibration()
-"""Of the models that ship; how it was fitted: models/plate-reader/card.md."""
+"""Not fitted: the log odds as they are. `lvzha bench passes` prints a fit (`calibration_fit`) once a run has enough wrong
+first candidates to make one; take it over here together with the reader it was made with."""

@@ -1,13 +1,14 @@
 """The passes bench: its vehicles, what it counts, and how it goes on after an interruption."""
 
 import json
+import math
 
 import numpy as np
 import pytest
 
 from gateway.domain.plates import is_valid_plate
 from tools.bench.passes.cast import KINDS, STRATA, visitor
-from tools.bench.passes.report import calibration, document, group, lines
+from tools.bench.passes.report import calibration, calibration_fit, document, group, lines
 from tools.bench.passes.run import kept, results_file, run
 from tools.bench.passes.weather import spoilt
 
@@ -53,6 +54,15 @@ def test_the_report_names_every_wrong_read_and_groups_by_weather():
 def test_calibration_bands_hold_candidates_of_unread_passes_too():
     bands = calibration([row(0, A, A), row(1, A, "", confidence=0.4), row(2, A, B, confidence=0.96)])
     assert [(b["n"], b["right"]) for b in bands] == [(1, 1), (1, 0), (1, 1)]
+
+
+def test_a_calibration_is_fitted_only_to_passes_with_errors_and_then_lowers_overconfidence():
+    assert calibration_fit([row(n, A, A) for n in range(50)]) is None
+    rows = [row(n, A, B if n % 3 == 0 else A, confidence=0.99) for n in range(60)]
+    rows += [row(n, A, B, confidence=0.3) for n in range(10)]
+    fit = calibration_fit(rows)
+    odds = math.log(0.99 / 0.01)
+    assert 1 / (1 + math.exp(-(fit["slope"] * odds + fit["offset"]))) == pytest.approx(2 / 3, abs=0.05)
 
 
 def test_the_same_seed_gives_the_same_vehicles_and_all_weather_and_kinds_come():

@@ -18,7 +18,8 @@ from tools.bench.plates.figures import comparable, share
 
 TARGET_PERCENT = 99.5
 """Source: HJ 1321-2023, recognition of plate colour and number; read here as recognition rate and accuracy each."""
-WRONG_PERCENT = 0.1
+LEAST_WRONG = 10
+"""Wrong first candidates from which a calibration is fitted."""
 
 Row = dict[str, Any]
 
@@ -68,6 +69,28 @@ def calibration(rows: Sequence[Row]) -> list[dict[str, float | int]]:
     return found
 
 
+def calibration_fit(rows: Sequence[Row]) -> dict[str, float] | None:
+    """Slope and offset by which domain.plate_vote.Calibration would make the confidences right on these passes.
+
+    Logistic regression of "the first candidate is right" on the log odds, with Platt's smoothed targets. None with
+    fewer than LEAST_WRONG wrong candidates: nothing can be fitted to passes that are all right.
+    """
+    pairs = [(float(r["confidence"]), comparable(r["best"]) == comparable(r["truth"])) for r in rows if r["best"]]
+    wrong = sum(not right for _, right in pairs)
+    if wrong < LEAST_WRONG or wrong == len(pairs):
+        return None
+    clipped = np.clip([c for c, _ in pairs], 1e-9, 1 - 1e-9)
+    x = np.stack([np.log(clipped / (1 - clipped)), np.ones(len(pairs))], axis=1)
+    rights = len(pairs) - wrong
+    y = np.where([right for _, right in pairs], (rights + 1) / (rights + 2), 1 / (wrong + 2))
+    found = np.zeros(2)  # Newton's steps from here are safe; from (1, 0) they overshoot where the odds are large
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(x @ found, -40, 40)))
+        slope = x.T @ (x * (p * (1 - p))[:, None]) + 1e-6 * np.eye(2)
+        found = found + np.linalg.solve(slope, x.T @ (y - p))
+    return {"slope": round(float(found[0]), 4), "offset": round(float(found[1]), 4)}
+
+
 def document(rows: Sequence[Row], head: dict[str, Any]) -> dict[str, Any]:
     """head: seed, trucks, lanes, models, machine. Strata and kinds that no pass has yet are absent."""
     kinds = sorted({r["kind"] for r in rows})
@@ -81,6 +104,7 @@ def document(rows: Sequence[Row], head: dict[str, Any]) -> dict[str, Any]:
         "reader_cpu_ms_per_pass": milliseconds([r["cpu_ms"] for r in rows]),
         "frames_read": milliseconds([r["frames"] for r in rows]),
         "calibration": calibration(rows),
+        "calibration_fit": calibration_fit(rows),
         "wrong_reads": [
             {k: r[k] for k in ("number", "stratum", "kind", "truth", "plate", "confidence")}
             for r in rows if r["plate"] and not is_right(r)

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator
 import cv2
 import numpy as np
 
+from tools.simulator.scenes.looks import HEIGHT_PX, WIDTH_PX
+
 
 def spoilt(pictures: Iterable[np.ndarray], stratum: str, seed: tuple[int, ...]) -> Iterator[np.ndarray]:
-    """The pictures, uint8 (h, w, 3) BGR, in this weather. seed: of the vehicle; the same gives the same pictures."""
+    """The pictures, uint8 (HEIGHT_PX, WIDTH_PX, 3) BGR, in this weather. seed: of the vehicle; the same gives the same pictures."""
     rng = np.random.default_rng([*seed, 2])
     maker = {"back_light": _back_light, "rain": _rain, "snow": _snow}.get(stratum)
     yield from maker(pictures, rng) if maker else pictures
@@ -22,12 +24,10 @@ def _back_light(pictures: Iterable[np.ndarray], rng: np.random.Generator) -> Ite
     """A low sun behind the vehicle: its front in the shade, glare around the sun, a veil over everything."""
     shade, veil = float(rng.uniform(0.30, 0.50)), float(rng.uniform(14, 34))
     at, reach = (float(rng.uniform(250, 1030)), float(rng.uniform(-80, 110))), float(rng.uniform(170, 320))
-    glare: np.ndarray | None = None
+    y, x = np.mgrid[0:HEIGHT_PX, 0:WIDTH_PX].astype(np.float32)
+    ring = np.exp(-np.hypot(x - at[0], y - at[1]) / reach)
+    glare = (ring * 235 + veil)[:, :, None] * np.array((0.92, 0.98, 1.0), np.float32)
     for picture in pictures:
-        if glare is None:
-            y, x = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]].astype(np.float32)
-            ring = np.exp(-np.hypot(x - at[0], y - at[1]) / reach)
-            glare = (ring * 235 + veil)[:, :, None] * np.array((0.92, 0.98, 1.0), np.float32)
         yield np.clip(picture * shade + glare, 0, 255).astype(np.uint8)
 
 
