@@ -7,6 +7,7 @@ repeats dropped. So two reads are compared by the same text's probability in eac
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from gateway.domain.plate_forms import ALL_FORMS, COMPLETE, Column, forms_after
@@ -95,6 +96,42 @@ class Lattice:
             return grown or begun
         order = sorted(grown, key=lambda t: (-(grown[t][0] + grown[t][1]), t))[:BEAM]
         return {text: grown[text] for text in order}
+
+
+FEW_SURE = 0.5
+"""Cuts of which none gives its text at least this much prove nothing by agreeing: the blend shrinks in proportion."""
+
+
+class Blend:
+    """Several cuts of one plate, each a lattice, as one distribution. Asked like a Lattice.
+
+    A text's weight is the sum of its squared probabilities in the cuts, against the same sum over all plates: a cut
+    that is sure counts, one that missed the plate hardly does, and what only one of many cuts shows stays doubtful.
+    """
+
+    def __init__(self, lattices: Sequence[Lattice]) -> None:
+        self._lattices = [lattice for lattice in lattices if lattice]
+
+    def __bool__(self) -> bool:
+        return bool(self._lattices)
+
+    @cached_property
+    def _whole(self) -> float:
+        """What the squared sums are divided by: of all plates together, more where no cut is sure."""
+        found = [probability for lattice in self._lattices for _, probability in lattice.plates]
+        most = max(found, default=0.0)
+        return sum(p * p for p in found) / max(min(1.0, most / FEW_SURE), 1e-9) if most else 1.0
+
+    def likelihood(self, text: str) -> float:
+        """Probability that this text stands on the plate, 0.0-1.0. text: normal form, not empty."""
+        return min(1.0, sum(lattice.likelihood(text) ** 2 for lattice in self._lattices) / self._whole)
+
+    @cached_property
+    def plates(self) -> tuple[tuple[str, float], ...]:
+        """As Lattice.plates."""
+        texts = {text for lattice in self._lattices for text, _ in lattice.plates}
+        found = [(text, self.likelihood(text)) for text in texts]
+        return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0]))[:MOST_TEXTS])
 
 
 def _readings(symbol: str, place: int) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gateway.domain.plate_forms import PLATE_TYPES, PROVINCES, SURE_TYPES, Column, Form, is_valid_plate, plate_family
-from gateway.domain.plate_lattice import Lattice
+from gateway.domain.plate_lattice import Blend, Lattice
 
 __all__ = [
     "CONFUSABLE", "PLATE_TYPES", "PROVINCES", "PlateRead", "confusable_with", "is_near_match",
@@ -47,6 +47,7 @@ class PlateRead:
     columns: the whole distribution, left to right (see Column); () when only `alternatives` are known.
     types: (type, probability) for every type that a plate can have; () when only plate_type and type_confidence are.
     sharpness: 0.0-1.0, see adapters/vision/reader.py; 1.0 when it was not measured.
+    further: the same as `columns` of each further cut of a doubtful plate.
     """
 
     camera: str
@@ -63,6 +64,7 @@ class PlateRead:
     columns: tuple[Column, ...] = ()
     types: tuple[tuple[str, float], ...] = ()
     sharpness: float = 1.0
+    further: tuple[tuple[Column, ...], ...] = ()
 
     @property
     def width_px(self) -> float:
@@ -82,8 +84,10 @@ class PlateRead:
         return sum(x for x, _ in self.corners) / 4, sum(y for _, y in self.corners) / 4
 
     @cached_property
-    def lattice(self) -> Lattice:
-        """Of `columns`, else of one column a character with a certain blank between two."""
+    def lattice(self) -> Lattice | Blend:
+        """Of `columns` and `further`, else of one column a character with a certain blank between two."""
+        if self.further:
+            return Blend([Lattice(columns) for columns in (self.columns, *self.further)])
         if self.columns or not self.text:
             return Lattice(self.columns)
         options = self.alternatives or tuple(((c, p),) for c, p in zip(self.text, self.char_confidences, strict=True))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.plate_forms import FORMS, LONGEST, form_of, forms_after, is_valid_plate
-from gateway.domain.plate_lattice import FLOOR, Lattice, edits
+from gateway.domain.plate_lattice import FLOOR, Blend, Lattice, edits
 from tests.plate_reads import columns_of
 
 
@@ -97,3 +97,19 @@ def test_a_set_of_forms_shrinks_with_every_character():
 
 def test_edits_count_what_must_change():
     assert [edits("云A12345", t) for t in ("云A12345", "云A1234", "云A92345", "川A1234")] == [0, 1, 1, 2]
+
+
+def test_what_one_sure_cut_shows_outweighs_cuts_that_missed_and_disagreement_leaves_doubt() -> None:
+    def cut(text: str, probability: float) -> Lattice:
+        return Lattice(tuple(((char, probability), ("", 1 - probability)) for char in text))
+
+    sure = Blend([cut("皖A12345", 0.99), cut("", 1.0), cut("皖A12345", 0.4)])
+    assert sure.plates[0][0] == "皖A12345"
+    assert sure.plates[0][1] > 0.9
+    split = Blend([cut("皖A12345", 0.97), cut("湘A12345", 0.97)])
+    assert {text for text, _ in split.plates[:2]} == {"皖A12345", "湘A12345"}
+    assert split.plates[0][1] == pytest.approx(0.5, abs=0.02)
+    faint = Blend([cut("皖A12345", 0.75), cut("皖A12345", 0.75)])
+    assert faint.plates[0][1] < 0.5
+    assert not Blend([])
+    assert Blend([]).plates == ()
