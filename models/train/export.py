@@ -25,6 +25,8 @@ from .pictures import data_hash, load_labels
 
 MODELS = Path(__file__).resolve().parents[1]
 REPRESENTATIVE = 300
+NOMINAL_SHAPE = (384, 640)
+"""Height and width in the detector's files; the gateway resizes the input for each of its looks."""
 LARGEST_OUTPUT = 4.0
 """The int8 detector's outputs end here on both sides: a confidence of 0.982, corners 128 px from their cell, in steps
 of one pixel. Without it the logits of empty cells would take up the range and leave the corners steps of two."""
@@ -94,22 +96,19 @@ def export_detector(labels: list) -> list[Path]:
     """Both files of the detector. labels: the training's pictures, for the int8 ranges."""
     import tensorflow as tf
 
-    from gateway.adapters.vision.detector import WHOLE_SHAPES
-
     from .detector_net import CORNER_UNIT_PX, STRIDE, build_detector
     from .detector_samples import DetectorSamples
 
-    folder, shape = MODELS / "plate-detector", (1, *WHOLE_SHAPES[0], 3)
+    folder, shape = MODELS / "plate-detector", (1, *NOMINAL_SHAPE, 3)
     model = averaged_model(build_detector, RUNS / "detector" / "state.npz")
     outputs = ["one row", "two rows"] + [f"{corner} {axis}" for corner in ("TL", "TR", "BR", "BL") for axis in "xy"]
     windows = itertools.islice(DetectorSamples(labels, seed=5), 2 * REPRESENTATIVE)
-    pictures = [window.picture.astype(np.float32) / 255 for window in windows]
-    size = pictures[0].shape[:2]
+    pictures = [window.picture[None].astype(np.float32) / 255 for window in windows]
 
     def bounded(x):
         return tf.clip_by_value(model(x, training=False), -LARGEST_OUTPUT, LARGEST_OUTPUT)
 
-    int8 = quantised(bounded, (1, *size, 3), (picture[None] for picture in pictures), takes_bytes=True)
+    int8 = quantised(bounded, pictures[0].shape, pictures, takes_bytes=True)
     names = {"outputs": outputs, "stride_px": STRIDE, "corner_unit_px": CORNER_UNIT_PX}
     return _written(folder, names, converted(model, shape), int8)
 

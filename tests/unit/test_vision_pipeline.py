@@ -112,7 +112,7 @@ def test_the_rows_of_a_two_row_plate_are_laid_side_by_side():
     plate[:84] = 255  # upper row white, lower row black
     flat = rectify_plate(plate, [(0, 0), (440, 0), (440, 220), (0, 220)], 2)
     assert flat.shape == (32, 128, 3)
-    assert flat[:22, :30].min() > 200 and flat[4:, 34:].max() < 60
+    assert flat[:28, :40].min() > 200 and flat[6:, 46:].max() < 60
 
 
 def test_normalised_pictures_have_mean_zero_and_even_ones_stay_even():

@@ -24,10 +24,26 @@ MODELS_FOLDER = Path(__file__).resolve().parents[3] / "models"
 
 SURE = 0.95
 """Probability of the first cut's likeliest plate from which no further cut is read."""
+AGREEING = 3
+"""Cuts that are as sure of one and the same plate end the reading of further ones."""
+SHORTEST_TEXT = 4
+"""A first cut that shows fewer characters is no plate, and not cut again."""
 
 
-def _certainty(reading: Reading) -> float:
-    return next((probability for _, probability in Lattice(reading.columns).plates), 0.0)
+def _likeliest(reading: Reading) -> tuple[str, float]:
+    """The likeliest plate and its probability; without a search where the best path is a plate and sure."""
+    best = math.prod(reading.char_confidences)
+    if best >= SURE and is_valid_plate(reading.text, reading.plate_type):
+        return reading.text, best
+    return next(iter(Lattice(reading.columns).plates), ("", 0.0))
+
+
+def _is_settled(readings: list[Reading], likeliest: list[tuple[str, float]]) -> bool:
+    """No further cut would change the answer. likeliest: of each reading."""
+    if len(readings) == 1:
+        return len(readings[0].text) < SHORTEST_TEXT or likeliest[0][1] >= SURE
+    sure = [text for text, probability in likeliest if probability >= SURE]
+    return sure.count(likeliest[-1][0]) >= AGREEING
 
 
 def _rank(read: PlateRead) -> tuple[bool, bool, float]:
@@ -108,14 +124,17 @@ class PlatePipeline:
         if found.width_px < self._min_width_px:
             return []
         readings: list[Reading] = []
+        likeliest: list[tuple[str, float]] = []
         for cut in CUTS:
             corners = cut.of(found.corners)
             readings.append(self._reader.read(rectify_plate(frame, corners.tolist(), found.rows)))
-            if len(readings) == 1 and _certainty(readings[0]) >= SURE:
+            likeliest.append(_likeliest(readings[-1]))
+            if _is_settled(readings, likeliest):
                 break
-        readings = sorted((r for r in readings if r.text), key=lambda r: -_certainty(r))
-        if not readings:
+        order = sorted((i for i, r in enumerate(readings) if r.text), key=lambda i: -likeliest[i][1])
+        if not order:
             return []
+        readings = [readings[i] for i in order]
         best = readings[0]
         mean = math.prod(best.char_confidences) ** (1 / len(best.text))
         return readings if mean >= self._min_mean else []

@@ -132,9 +132,12 @@ class PlateTextReader:
         """The columns with every class from LISTED on; of columns that are certain blanks in a row, one."""
         names = (*self._alphabet, "")
         listed: list[Column] = []
-        for column in columns:
-            order = [int(i) for i in np.argsort(-column) if column[i] >= LISTED]
-            made = tuple((names[i], float(column[i])) for i in order)
+        found: list[list[tuple[str, float]]] = [[] for _ in columns]
+        places, classes = np.nonzero(columns >= LISTED)
+        for place, i, p in zip(places.tolist(), classes.tolist(), columns[places, classes].tolist(), strict=True):
+            found[place].append((names[i], p))
+        for options in found:
+            made = tuple(sorted(options, key=lambda option: -option[1]))
             is_gap = made[0][0] == "" and made[0][1] >= 1 - LISTED
             if not (is_gap and listed and listed[-1][0][0] == "" and listed[-1][0][1] >= 1 - LISTED):
                 listed.append(made)

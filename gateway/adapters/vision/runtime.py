@@ -20,12 +20,13 @@ RUNTIME = Interpreter.__module__.split(".")[0]
 ARITHMETICS = ("auto", "float", "int8")
 """What `[arithmetic]` of gates.toml may say for a model."""
 INT8_IS_FASTER = {
-    ("tflite_runtime", "x86_64"): False,
-    ("ai_edge_litert", "x86_64"): True,
-    ("tflite_runtime", "aarch64"): True,
-    ("ai_edge_litert", "aarch64"): True,
+    ("tflite_runtime", "x86_64"): ("plate-reader",),
+    ("ai_edge_litert", "x86_64"): ("plate-reader",),
+    ("tflite_runtime", "aarch64"): ("plate-detector", "plate-reader"),
+    ("ai_edge_litert", "aarch64"): ("plate-detector", "plate-reader"),
 }
-"""By runtime and machine. x86: measured, table in models/README.md. ARM: [assumed] from the runtimes' own int8 kernels."""
+"""Models by runtime and machine. x86: measured, table in models/README.md (int8 kernels of depthwise convolutions are
+slow there). ARM: [assumed] from the runtimes' own int8 kernels; `python -m models.train.speed` measures it."""
 
 
 class ModelUnusable(RuntimeError):
@@ -35,12 +36,12 @@ class ModelUnusable(RuntimeError):
 def model_file(folder: Path, arithmetic: str = "float") -> Path:
     """The file of the model in `folder` for this arithmetic: <folder's name>.tflite or <folder's name>-int8.tflite.
 
-    arithmetic: of ARITHMETICS; `auto` is int8 where INT8_IS_FASTER and the file is there. Raises ValueError.
+    arithmetic: of ARITHMETICS; `auto` is int8 where INT8_IS_FASTER names the model and the file is there. Raises ValueError.
     """
     if arithmetic not in ARITHMETICS:
         raise ValueError(f"arithmetic of {folder.name} is {arithmetic!r}; one of {', '.join(ARITHMETICS)} is allowed")
     int8 = folder / f"{folder.name}-int8.tflite"
-    is_faster = INT8_IS_FASTER.get((RUNTIME, platform.machine()), False)
+    is_faster = folder.name in INT8_IS_FASTER.get((RUNTIME, platform.machine()), ())
     if arithmetic == "int8" or (arithmetic == "auto" and is_faster and int8.is_file()):
         return int8
     return folder / f"{folder.name}.tflite"
