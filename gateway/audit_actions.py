@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ from gateway.domain.records import local_text
 from gateway.domain.register_rows import RegisterRefused
 from gateway.domain.register_sources import source_label
 from gateway.domain.verification import Item
-from gateway.register_actions import WallClock, guarded, say
+from gateway.ledger_hands import WallClock, change
+from gateway.register_actions import guarded, say
 from gateway.services.audit_desk import AuditDesk, Task
 from gateway.services.papers_port import NationalLookup
 from gateway.services.register_book import RegisterBook
+from gateway.services.register_hands import text_of
 
 
 @contextmanager
@@ -92,54 +94,38 @@ def show(key: str, data: Path, as_json: bool) -> int:
     return guarded(act)
 
 
-def _change(data: Path, act: Callable[[AuditDesk], str]) -> int:
-    def run() -> int:
-        with desk_on(data, is_writing=True) as desk:
-            print(act(desk))
+def accept(key: str, by: str, why: str, items: Sequence[int], data: Path) -> int:
+    def act() -> int:
+        done = change(data, "audit.accept", {"key": key, "by": by, "why": why, "items": list(items)})
+        print(f"已认可 accepted; 现为 now {done['audit']}")
         return 0
 
-    return guarded(run)
-
-
-def accept(key: str, by: str, why: str, items: Sequence[int], data: Path) -> int:
-    def act(desk: AuditDesk) -> str:
-        desk.accept(key, by=by, why=why, items=items)
-        return f"已认可 accepted; 现为 now {desk.book.detail('vehicle', key).audit}"
-
-    return _change(data, act)
+    return guarded(act)
 
 
 def reject(key: str, by: str, why: str, items: Sequence[int], data: Path) -> int:
-    def act(desk: AuditDesk) -> str:
-        desk.reject(key, items, by=by, why=why)
-        return "已标为不通过 rejected"
+    def act() -> int:
+        change(data, "audit.reject", {"key": key, "by": by, "why": why, "items": list(items)})
+        print("已标为不通过 rejected")
+        return 0
 
-    return _change(data, act)
+    return guarded(act)
 
 
 def scan(key: str, picture: Path, by: str, data: Path, as_json: bool) -> int:
     def act() -> int:
-        content = picture.read_bytes()
-        with desk_on(data, is_writing=True) as desk:
-            found = desk.scan(key, content, picture.suffix, by=by)
-            audit = desk.book.detail("vehicle", key)
-        doc = {
-            "raw": found.raw,
-            "information_number": found.information_number,
-            "values": found.values,
-            "audit": audit.audit,
-            "conflicts": audit.conflicts,
-        }
+        wanted = {"key": key, "picture": text_of(picture.read_bytes()), "suffix": picture.suffix, "by": by}
+        doc = change(data, "audit.scan", wanted)
         say(
             as_json,
             doc,
             [
-                f"已读 read: {found.raw}",
-                *(f"{n} = {v}" for n, v in found.values.items()),
-                f"{audit.audit} {'、'.join(audit.conflicts)}",
+                f"已读 read: {doc['raw']}",
+                *(f"{n} = {v}" for n, v in doc["values"].items()),
+                f"{doc['audit']} {'、'.join(doc['conflicts'])}",
             ],
         )
-        return 1 if audit.conflicts else 0
+        return 1 if doc["conflicts"] else 0
 
     return guarded(act)
 

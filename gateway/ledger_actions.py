@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import time
@@ -12,11 +11,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from gateway.adapters.control.client import ControlRefused
 from gateway.adapters.sheets.tables import read_table, write_table
-from gateway.adapters.store.connection import LedgerFile
-from gateway.adapters.store.ledger import SqliteLedger
 from gateway.adapters.store.ledger_rows import SqliteLedgerFacts
-from gateway.adapters.store.queries import SqliteQueries
 from gateway.adapters.store.reading import StoreRefused
 from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.adapters.store.register_rows import SqliteRegisterRows
@@ -28,7 +25,8 @@ from gateway.domain.goods import Goods, GoodsRefused
 from gateway.domain.records import CHINA, local_text
 from gateway.domain.register_sheet import SheetRefused
 from gateway.domain.visits import VisitRow
-from gateway.services.goods_desk import GoodsBook, GoodsDesk
+from gateway.ledger_hands import change
+from gateway.services.goods_desk import GoodsBook
 from gateway.services.ledger_rows import LedgerRows, table_of
 from gateway.services.paper_form import PaperNumbers
 from gateway.services.ports import LedgerUnavailable
@@ -106,19 +104,17 @@ def inside(data: Path, as_json: bool) -> int:
 
 
 def goods(path: Path, source: str, by: str, data: Path, as_json: bool) -> int:
-    def run(file: LedgerFile) -> int:
+    def run() -> int:
         if source not in SOURCES:
             raise Refused(f"source {source!r}: 允许 allowed are {', '.join(SOURCES)}")
-        desk = GoodsDesk(
-            ledger=SqliteLedger(file), sides=SqliteSides(file), queries=SqliteQueries(file), clock=_Clock()
-        )
-        loaded, refused = 0, []
+        rows, refused = [], []
         for line, values in _goods_rows(path):
             try:
-                asyncio.run(desk.record(_with_times(values) | {"source": source, "by": by}))
-                loaded += 1
+                rows.append([line, _with_times(values) | {"source": source, "by": by}])
             except GoodsRefused as error:
                 refused.append({"line": line, "error": str(error)})
+        done = change(data, "goods.load", {"rows": rows})
+        loaded, refused = done["loaded"], sorted([*refused, *done["refused"]], key=lambda row: row["line"])
         if as_json:
             print(json.dumps({"loaded": loaded, "refused": refused}, ensure_ascii=False, indent=2))
         else:
@@ -127,7 +123,7 @@ def goods(path: Path, source: str, by: str, data: Path, as_json: bool) -> int:
                 print(f"第{row['line']}行 line {row['line']}: {row['error']}", file=sys.stderr)
         return 1 if refused else 0
 
-    return _refusing(lambda: _writing(data, run))
+    return _refusing(run)
 
 
 def reconcile(day: str, data: Path, as_json: bool) -> int:
@@ -244,16 +240,9 @@ def _reading(data: Path, run: Any) -> int:
     return _refusing(use)
 
 
-def _writing(data: Path, run: Any) -> int:
-    if not (data / "ledger.sqlite3").is_file():
-        raise StoreRefused(f"{data}: there is no ledger.sqlite3 here 此目录没有账本")
-    with _closing(LedgerFile(data)) as file:
-        return run(file)
-
-
 def _refusing(use: Any) -> int:
     try:
         return use()
-    except (Refused, StoreRefused, SheetRefused, GoodsRefused, LedgerUnavailable, OSError) as refused:
+    except (Refused, StoreRefused, ControlRefused, SheetRefused, GoodsRefused, LedgerUnavailable, OSError) as refused:
         print(f"无法执行 cannot do this:\n{refused}", file=sys.stderr)
         return 2

@@ -1,6 +1,6 @@
 """`lvzha ledger ...` on the command line; the work is in ledger_actions.py, imported by the command that needs it.
 
-Questions work beside a running gateway; what adds to the ledger needs it stopped, or is done on its console.
+Questions work beside a running gateway; what adds to the ledger is done by it, or directly where none runs.
 """
 
 from __future__ import annotations

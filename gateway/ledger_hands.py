@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.adapters.control.client import ControlRefused, NobodyRuns, ask
+from gateway.adapters.papers.qr import QrReader
 from gateway.adapters.policies.files import DEFAULT_PACK, SHIPPED, load_pack, over_limit_terms, read_document
 from gateway.adapters.policies.looking_back import apart
 from gateway.adapters.store.connection import LedgerFile
@@ -30,8 +31,11 @@ from gateway.adapters.store.queries import SqliteQueries
 from gateway.adapters.store.reading import StoreRefused
 from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.adapters.store.rebuild import rebuild
+from gateway.adapters.store.register_lookups import SqliteLookups
 from gateway.adapters.store.register_rows import SqliteRegisterRows
 from gateway.adapters.store.registers import SqliteRegisters
+from gateway.adapters.store.sides import SqliteSides
+from gateway.adapters.store.tasks import SqliteTasks
 from gateway.config import ConfigRefused, Settings, load
 from gateway.domain.ledger_filter import LedgerFilter
 from gateway.domain.policy import Policy
@@ -40,6 +44,7 @@ from gateway.services.audit_desk import AuditDesk
 from gateway.services.by_hand import ByHand, commands_of
 from gateway.services.evidence_desk import EvidenceDesk
 from gateway.services.exceptions import Exceptions
+from gateway.services.goods_desk import GoodsDesk
 from gateway.services.over_limit_desk import OverLimitDesk
 from gateway.services.policy_book import PolicyBook
 from gateway.services.policy_desk import PolicyDesk
@@ -48,6 +53,8 @@ from gateway.services.policy_rehearsal import forecast_next_day, rehearse_days, 
 from gateway.services.ports import Clock, LedgerUnavailable
 from gateway.services.quality import day_quality
 from gateway.services.quality_desk import QualityDesk, closed_rows
+from gateway.services.register_book import RegisterBook
+from gateway.services.register_hands import audit_commands, goods_commands, register_commands, task_commands
 
 STATED_KINDS = ("correction", "use", "goods", "paper", "misuse", "exception", "deleted", "erased")
 REFUSALS = (
@@ -95,7 +102,17 @@ def _hands(file: LedgerFile, settings: Settings | None) -> ByHand:
         book = PolicyBook(SqlitePolicies(file), SqliteRegisters(file), clock,
                           enterprise_code=settings.site.enterprise_code, site_packs=[pack])  # fmt: skip
         policy = policy_desk(file, book, OverLimitDesk(SqlitePolicies(file), clock, over_limit_terms()), clock)
-    return ByHand(commands_of(evidence_desk(file, SqliteLedger(file), SqliteQueries(file), clock), policy))
+    ledger, queries, book = SqliteLedger(file), SqliteQueries(file), RegisterBook(SqliteRegisterRows(file), clock)
+    audit = AuditDesk(book, SqliteLookups(file), clock, reader=QrReader())
+    goods = GoodsDesk(ledger=ledger, sides=SqliteSides(file), queries=queries, clock=clock)
+    return by_hand(evidence_desk(file, ledger, queries, clock), policy, book, audit, goods, SqliteTasks(file), clock)
+
+
+def by_hand(evidence: EvidenceDesk, policy: PolicyDesk | None, book: RegisterBook, audit: AuditDesk, goods: GoodsDesk,
+            tasks: SqliteTasks, clock: Clock) -> ByHand:  # fmt: skip
+    """Every command of the command line that changes a ledger."""
+    return ByHand(commands_of(evidence, policy) | register_commands(book) | audit_commands(audit) | goods_commands(goods)
+                  | task_commands(tasks, clock))  # fmt: skip
 
 
 # ---------------------------------------------------------------- desks

@@ -13,16 +13,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.adapters.store.connection import LedgerFile
+from gateway.adapters.control.client import ControlRefused
 from gateway.adapters.store.counters import hour_counts
 from gateway.adapters.store.ledger_query import LedgerReader, SqliteLedgerQueries
 from gateway.adapters.store.misuse_reads import SqliteMisuseReads
 from gateway.adapters.store.reading import StoreRefused
-from gateway.adapters.store.tasks import SqliteTasks, listed
+from gateway.adapters.store.tasks import listed
 from gateway.domain.ledger_filter import LedgerFilter, QueryRefused, filter_from
 from gateway.domain.misuse import PATTERNS
 from gateway.domain.records import CHINA, local_text
 from gateway.domain.tasks import TaskRefused
+from gateway.ledger_hands import change
 from gateway.services.counting import SETTLE_MS
 from gateway.services.ledger_query import MAX_PAGE, LedgerQuery
 from gateway.services.misuse import FiguresRefused, load_figures, replay
@@ -30,7 +31,7 @@ from gateway.services.ports import LedgerUnavailable
 from gateway.services.quality import average_days, day_quality
 from gateway.services.quality_desk import closed_rows
 
-REFUSALS = (StoreRefused, QueryRefused, TaskRefused, FiguresRefused, LedgerUnavailable)
+REFUSALS = (StoreRefused, ControlRefused, QueryRefused, TaskRefused, FiguresRefused, LedgerUnavailable)
 DAY_MS = 86_400_000
 
 
@@ -217,14 +218,8 @@ def tasks_list(data: Path, state: str, kind: str, as_json: bool) -> int:
 
 def tasks_close(data: Path, task_id: str, by: str, why: str) -> int:
     def close() -> int:
-        if not (data / "ledger.sqlite3").is_file():
-            raise StoreRefused(f"{data}: there is no ledger.sqlite3 here 此目录没有账本")
-        file = LedgerFile(data)
-        try:
-            done = SqliteTasks(file).close(task_id, by=by, reason=why, now_ms=time.time_ns() // 1_000_000)
-        finally:
-            file.close()
-        print(f"{done.task_id}: 已关闭 closed")
+        done = change(data, "task.close", {"task_id": task_id, "by": by, "reason": why})
+        print(f"{done}: 已关闭 closed")
         return 0
 
     return _refusing("未关闭 not closed", close)

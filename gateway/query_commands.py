@@ -90,7 +90,7 @@ def tasks_close(
     why: Annotated[str, typer.Option("--why", help="原因 why")],
     data: DataOption = Path("data"),
 ) -> None:
-    """关闭任务 Close a task with a reason (gateway stopped; on the console while it runs)."""
+    """关闭任务 Close a task with a reason."""
     from gateway import query_actions
 
     raise typer.Exit(query_actions.tasks_close(data, task_id, by, why))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from gateway.adapters.control.client import ControlRefused
 from gateway.adapters.sheets.tables import read_table, write_errors, write_table
-from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.reading import StoreRefused
 from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.adapters.store.register_rows import SqliteRegisterRows
@@ -20,37 +19,19 @@ from gateway.domain.records import local_text
 from gateway.domain.register_rows import RegisterRefused, RowBrief, claims_of, in_force, register_named
 from gateway.domain.register_sheet import SheetRefused
 from gateway.domain.register_sources import document_kinds, source_label
+from gateway.ledger_hands import WallClock, change
 from gateway.services.ports import LedgerUnavailable
 from gateway.services.register_book import RegisterBook
-from gateway.services.register_exchange import export_table, import_table, sentence
+from gateway.services.register_exchange import export_table, sentence
+from gateway.services.register_hands import text_of
 
-REFUSALS = (RegisterRefused, SheetRefused, StoreRefused, LedgerUnavailable, OSError)
-
-
-class WallClock:
-    def wall_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def mono_s(self) -> float:
-        return time.monotonic()
+REFUSALS = (RegisterRefused, SheetRefused, StoreRefused, LedgerUnavailable, ControlRefused, OSError)
 
 
 @contextmanager
 def reading(data: Path) -> Iterator[RegisterBook]:
     """Beside a running gateway."""
     file = ReadOnlyLedger(data)
-    try:
-        yield RegisterBook(SqliteRegisterRows(file), WallClock())
-    finally:
-        file.close()
-
-
-@contextmanager
-def writing(data: Path) -> Iterator[RegisterBook]:
-    """With the gateway stopped."""
-    if not (data / "ledger.sqlite3").is_file():
-        raise StoreRefused(f"{data}: there is no ledger.sqlite3 here 此目录没有账本")
-    file = LedgerFile(data)
     try:
         yield RegisterBook(SqliteRegisterRows(file), WallClock())
     finally:
@@ -216,24 +197,21 @@ def conflicts(name: str, data: Path, as_json: bool) -> int:
 def import_file(name: str, file: Path, by: str, errors: Path | None, data: Path, as_json: bool) -> int:
     def act() -> int:
         table = read_table(file.read_bytes())
-        with writing(data) as book:
-            done = import_table(book, name, table.headings, table.rows, by=by, origin=file.name)
-        result = done.result
+        done = change(data, "register.import", {"name": name, "headings": table.headings, "rows": table.rows, "by": by, "origin": file.name})  # fmt: skip
+        bad = {line: [(column, text) for column, text in found] for line, found in done["errors"]}
         target = errors or file.with_name(f"{file.stem}-错误-errors.{table.kind}")
-        if done.errors:
-            target.write_bytes(write_errors(table, done.errors))
-        doc = {"change_id": result.change_id, "loaded": result.loaded, "unchanged": result.unchanged,
-               "refused": {line: [text for _, text in found] for line, found in done.errors.items()},
-               "warnings": sum(map(len, result.warnings.values())), "errors_file": str(target) if done.errors else None}  # fmt: skip
+        if bad:
+            target.write_bytes(write_errors(table, bad))
+        doc = {"change_id": done["change_id"], "loaded": done["loaded"], "unchanged": done["unchanged"],
+               "refused": {line: [text for _, text in found] for line, found in bad.items()},
+               "warnings": done["warnings"], "errors_file": str(target) if bad else None}  # fmt: skip
         lines = [
-            f"已导入 loaded {result.loaded}，无变化 unchanged {result.unchanged}，拒绝 refused {len(done.errors)}；变更编号 change {result.change_id}"
+            f"已导入 loaded {done['loaded']}，无变化 unchanged {done['unchanged']}，拒绝 refused {len(bad)}；变更编号 change {done['change_id']}"
         ]
-        lines += [
-            f"第{line}行 line {line}: {text}" for line, found in list(done.errors.items())[:20] for _, text in found
-        ]
-        lines += [f"错误见 errors are in {target}"] if done.errors else []
+        lines += [f"第{line}行 line {line}: {text}" for line, found in list(bad.items())[:20] for _, text in found]
+        lines += [f"错误见 errors are in {target}"] if bad else []
         say(as_json, doc, lines)
-        return 1 if done.errors else 0
+        return 1 if bad else 0
 
     return guarded(act)
 
@@ -251,28 +229,26 @@ def export(name: str, file: Path, language: str, data: Path) -> int:
     return guarded(act)
 
 
-def _change(data: Path, act: Callable[[RegisterBook], str]) -> int:
+def _change(data: Path, act: Callable[[Callable[..., Any]], str]) -> int:
+    """act gets a function (command, **arguments) -> answer, done by the running gateway or on the ledger itself."""
+
     def run() -> int:
-        with writing(data) as book:
-            print(act(book))
+        print(act(lambda command, **arguments: change(data, command, arguments)))
         return 0
 
     return guarded(run)
 
 
 def set_values(name: str, values: Sequence[str], by: str, partial: bool, data: Path) -> int:
-    return _change(
-        data,
-        lambda book: (
-            "已录入 kept: "
-            + book.state(name, _pairs(values), source="typed", by=by, origin="lvzha register set", is_partial=partial)
-        ),
-    )
+    def act(do: Callable[..., Any]) -> str:
+        return "已录入 kept: " + do("register.state", name=name, values=_pairs(values), by=by, partial=partial)
+
+    return _change(data, act)
 
 
 def decide(name: str, key: str, values: Sequence[str], by: str, why: str, data: Path) -> int:
-    def act(book: RegisterBook) -> str:
-        book.decide(name, key, _pairs(values), by=by, why=why)
+    def act(do: Callable[..., Any]) -> str:
+        do("register.decide", name=name, key=key, values=_pairs(values), by=by, why=why)
         return "已裁定 decided"
 
     return _change(data, act)
@@ -280,25 +256,25 @@ def decide(name: str, key: str, values: Sequence[str], by: str, why: str, data: 
 
 def attach(name: str, keys: Sequence[str], kind: str, by: str, file: Path | None, number: str, valid_from: str,
            valid_to: str, data: Path) -> int:  # fmt: skip
-    def act(book: RegisterBook) -> str:
+    def act(do: Callable[..., Any]) -> str:
         content, suffix = (file.read_bytes(), file.suffix) if file else (b"", "")
-        return "已附 attached: " + book.attach(name, keys, kind=kind, content=content, suffix=suffix, number=number,
-                                              valid_from=valid_from, valid_to=valid_to, by=by, origin=file.name if file else "")  # fmt: skip
+        return "已附 attached: " + do("register.attach", name=name, keys=list(keys), kind=kind, content=text_of(content), suffix=suffix, number=number,
+                                     valid_from=valid_from, valid_to=valid_to, by=by, origin=file.name if file else "")  # fmt: skip
 
     return _change(data, act)
 
 
 def remove(name: str, key: str, by: str, why: str, data: Path) -> int:
-    def act(book: RegisterBook) -> str:
-        book.remove(name, key, by=by, why=why)
+    def act(do: Callable[..., Any]) -> str:
+        do("register.remove", name=name, key=key, by=by, why=why)
         return "已停用 out of use"
 
     return _change(data, act)
 
 
-def undo(change: str, by: str, why: str, data: Path) -> int:
-    def act(book: RegisterBook) -> str:
-        new, kept = book.undo(change, by=by, why=why)
+def undo(change_id: str, by: str, why: str, data: Path) -> int:
+    def act(do: Callable[..., Any]) -> str:
+        new, kept = do("register.undo", change=change_id, by=by, why=why)
         return "\n".join([f"已撤销 taken back by {new}", *(f"保留 stays, changed again since: {k}" for k in kept)])
 
     return _change(data, act)

@@ -1,6 +1,6 @@
 """`lvzha register ...` on the command line; the work is in register_actions.py, imported by the command that needs it.
 
-Questions work beside a running gateway; changes need it stopped, or are made on its console.
+Questions work beside a running gateway; changes are made by it, or on the ledger itself where none runs.
 """
 
 from __future__ import annotations

@@ -15,19 +15,27 @@ from gateway.__main__ import app
 from gateway.adapters.control.client import ControlRefused, NobodyRuns, ask
 from gateway.adapters.control.line import NAME, connected
 from gateway.adapters.control.server import ControlServer
+from gateway.adapters.papers.qr import QrReader
 from gateway.adapters.policies.files import DEFAULT_PACK, load_pack, over_limit_terms
 from gateway.adapters.store.check import findings
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.ledger import SqliteLedger
 from gateway.adapters.store.policy import SqlitePolicies
 from gateway.adapters.store.queries import SqliteQueries
+from gateway.adapters.store.register_lookups import SqliteLookups
+from gateway.adapters.store.register_rows import SqliteRegisterRows
 from gateway.adapters.store.registers import SqliteRegisters
+from gateway.adapters.store.sides import SqliteSides
+from gateway.adapters.store.tasks import SqliteTasks
 from gateway.domain.passing import Identity
 from gateway.domain.policy import ALLOW, HOLD
-from gateway.ledger_hands import WallClock, evidence_desk, policy_desk
-from gateway.services.by_hand import ByHand, commands_of
+from gateway.domain.tasks import NewTask
+from gateway.ledger_hands import WallClock, by_hand, evidence_desk, policy_desk
+from gateway.services.audit_desk import AuditDesk
+from gateway.services.goods_desk import GoodsDesk
 from gateway.services.over_limit_desk import OverLimitDesk
 from gateway.services.policy_book import PolicyBook
+from gateway.services.register_book import RegisterBook
 from tests.ledger_years import commit_passages
 from tools.bench.traffic_years import passages
 
@@ -70,9 +78,14 @@ class Running:
         clock, store = WallClock(), SqlitePolicies(self.file)
         self.book = PolicyBook(store, SqliteRegisters(self.file), clock, enterprise_code="5301110001", site_packs=[load_pack(DEFAULT_PACK)])  # fmt: skip
         self.queries = SqliteQueries(self.file)
-        evidence = evidence_desk(self.file, SqliteLedger(self.file), self.queries, clock, tell=self.told.append)
+        ledger, self.registers = SqliteLedger(self.file), RegisterBook(SqliteRegisterRows(self.file), clock)
+        evidence = evidence_desk(self.file, ledger, self.queries, clock, tell=self.told.append)
         policy = policy_desk(self.file, self.book, OverLimitDesk(store, clock, over_limit_terms()), clock)
-        self.server = ControlServer(data, ByHand(commands_of(evidence, policy)).do)
+        audit = AuditDesk(self.registers, SqliteLookups(self.file), clock, reader=QrReader())
+        self.goods = GoodsDesk(ledger=ledger, sides=SqliteSides(self.file), queries=self.queries, clock=clock)
+        self.tasks = SqliteTasks(self.file)
+        hands = by_hand(evidence, policy, self.registers, audit, self.goods, self.tasks, clock)
+        self.server = ControlServer(data, hands.do)
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         self.wait_for(self.server.start())
@@ -169,6 +182,32 @@ def test_a_pack_and_a_level_take_effect_in_the_running_gateway_at_once(running):
     assert judged().verdict == ALLOW
     refused = lvzha("policy", "level", "7", "--by", "王经理", "--reason", "x", *config)
     assert refused.exit_code == 2 and "响应等级 response_level '7'" in refused.stderr
+
+
+def test_registers_goods_and_tasks_are_changed_through_the_running_gateway(running, tmp_path):
+    data = ("--data", running.data)
+    kept = ("register", "set", "carrier", "carrier_name=甲运输", "contact=王")
+    done = lvzha(*kept, "contact_phone=13800000001", "--by", "李四", *data)
+    assert done.exit_code == 0, done.stderr
+    (row,) = running.registers.store.all("carrier")
+    assert row.values["carrier_name"] == "甲运输"
+    refused = lvzha(*kept, "contact_phone=138", "--by", "李四", *data)
+    assert refused.exit_code == 2 and "contact_phone" in refused.stderr
+    agreement = tmp_path / "agreement.pdf"
+    agreement.write_bytes(b"%PDF-1.4 an agreement")
+    done = lvzha("register", "attach", "carrier", row.key, "--kind", "agreement", "--file", agreement, "--valid-to", "2030-01-01", "--by", "李四", *data)  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    kept_file = running.registers.store.document(done.stdout.split()[-1])
+    assert (running.data / kept_file["path"]).read_bytes() == agreement.read_bytes()
+    table = tmp_path / "goods.json"
+    good = {"plate_no": "云A12345", "plate_colour": "1", "direction": "in", "at": "2026-11-20 07:00:00", "goods_name": "焦煤", "quantity_t": 30}  # fmt: skip
+    table.write_text(json.dumps([good, good | {"quantity_t": 999}]), "utf-8")
+    done = lvzha("ledger", "goods", table, "--source", "erp", "--by", "李四", "--json", *data)
+    found = json.loads(done.stdout[done.stdout.index("{") :])  # the gateway's log is in the same process here
+    assert done.exit_code == 1 and found["loaded"] == 1 and found["refused"][0]["line"] == 2
+    task = running.tasks.open(NewTask("counters", "g1-b01/y", "g1-b01", 1, "差一", "one off", {}), 2)
+    assert lvzha("tasks", "close", task.task_id, "--by", "王五", "--why", "核对录像", *data).exit_code == 0
+    assert running.tasks.list() == [] and findings(running.file) == []
 
 
 def test_what_is_no_command_is_refused_and_nothing_else_is_served(running):
