@@ -77,9 +77,8 @@ from gateway.domain.policy_pack import PackRefused
 from gateway.domain.retention import RetentionRefused
 from gateway.domain.vehicles import VehicleRefused
 from gateway.eyes import Eyes
-from gateway.ledger_hands import evidence_desk, policy_desk, quality_desk
+from gateway.ledger_hands import by_hand, evidence_desk, policy_desk, quality_desk
 from gateway.services.audit_desk import AuditDesk
-from gateway.services.by_hand import ByHand, commands_of
 from gateway.services.camera_alarms import tell_cameras
 from gateway.services.capture import VehicleCapture
 from gateway.services.changes import Changes
@@ -362,8 +361,8 @@ class Gateway:
         self.relay = Relay(self.outbox, regulator, self.clock, status_provider=self._status, on_condition=self._on_relay_condition,
                            settings=_relay_settings(settings, regulator), pulls=self.pulls)  # fmt: skip
         ledger_key, terms = LedgerKey(settings.site.data_dir), load_terms()
-        self.eyes = Eyes(settings, self.file, ledger=self.ledger, queries=self.queries, frames=self.frames, clock=self.clock,
-                         conditions=self.conditions, changes=self.changes, terms=terms)  # fmt: skip
+        self.eyes = Eyes(settings, self.file, ledger=self.ledger, queries=self.queries, frames=self.frames, reader=self.reader,
+                         clock=self.clock, conditions=self.conditions, changes=self.changes, terms=terms)  # fmt: skip
         self.keeping, self.labels = keeping_of(settings), self._open_labels()
         self.models = ModelWatch(ModelRegistry(settings.site.data_dir, MODELS_FOLDER), self.reader, self.clock, "gateway",
                                  ledger=self.ledger, queries=self.queries, conditions=self.conditions)  # fmt: skip
@@ -424,7 +423,6 @@ class Gateway:
         self.policy = policy_desk(
             self.file, self.book, self.over_limit, self.clock, tell=lambda: self.changes.tell("health")
         )
-        self.control = ControlServer(settings.site.data_dir, ByHand(commands_of(self.evidence, self.policy)).do)
         self._orders: set[asyncio.Task[None]] = set()
         self.desk = SiteDesk(
             enterprise_code=settings.site.enterprise_code, name=settings.site.name, version=__version__, lanes=self.desks,
@@ -436,6 +434,8 @@ class Gateway:
             LedgerReader(settings.site.data_dir),
         )
         self.ledger_query = LedgerQuery(SqliteLedgerQueries(self.reading_apart))
+        hands = by_hand(self.evidence, self.policy, self.register_book, self.audit, goods, self.tasks, self.clock)
+        self.control = ControlServer(settings.site.data_dir, hands.do)
         self.counters = CounterDesk(SqliteCounters(self.watch_reader), self.tasks, self.clock, self.conditions,
                                     lambda lane: self.desks[lane].place.name if lane in self.desks else lane)  # fmt: skip
         self.misuse = MisuseWatch(SqliteMisuseReads(self.watch_reader, self.file), self.tasks, self.clock, self.conditions,

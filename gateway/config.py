@@ -125,7 +125,7 @@ class Lane(_Section):
     head_camera: str = Field(description="code of the camera that sees the vehicle's head")
     body_camera: str = Field(description="code of the camera that sees the whole vehicle")
     rear_camera: str | None = Field(
-        None, description="code of a camera that sees the vehicle's rear plate as it drives off; default: none"
+        None, description="code of a camera that sees the rear plate of the vehicle at the arm; default: none"
     )
     plate_zone: tuple[Share, Share, Share, Share] | None = Field(
         None, description="left, top, right, bottom of this lane's plates as shares of the head camera's picture; "

@@ -30,14 +30,15 @@ from gateway.services.lane_desk import LaneDesk
 from gateway.services.machine_codes import MachineCodeDesk
 from gateway.services.passage_record import Place
 from gateway.services.plausibility import PlausibilityDesk
-from gateway.services.ports import Clock
+from gateway.services.ports import Clock, PlateReader
+from gateway.services.rear_look import RearLook
 
 
 class Eyes:
     """`framing` is for the captures, `see` for the lane desks; `desks` are given once they exist."""
 
     def __init__(self, settings: Settings, file: LedgerFile, *, ledger: SqliteLedger, queries: SqliteQueries, frames: CameraBank,
-                 clock: Clock, conditions: Conditions, changes: Changes, terms: Terms) -> None:  # fmt: skip
+                 reader: PlateReader, clock: Clock, conditions: Conditions, changes: Changes, terms: Terms) -> None:  # fmt: skip
         figures, tasks = framing.load_figures(), SqliteTasks(file)
         self.framing = FramingEye(figures)
         self.desks: Mapping[str, LaneDesk] = {}
@@ -49,7 +50,7 @@ class Eyes:
         self.clips = ClipFiles(file, frames.clip, terms)
         self.shelf = AdapterShelf(settings.site.data_dir)
         self.desk = EyeDesk(ledger=ledger, tasks=tasks, queries=queries, frames=frames, clock=clock, conditions=conditions,
-                            changes=changes, shelf=self.shelf, looks=[self._photographs, fits, *codes], clips=self.clips)  # fmt: skip
+                            changes=changes, shelf=self.shelf, looks=[self._photographs, fits, RearLook(frames, reader, clock), *codes], clips=self.clips)  # fmt: skip
 
     def see(self, p: Pass, place: Place, capture: Capture) -> None:
         self.desk.see(p, place, capture)

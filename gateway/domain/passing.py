@@ -27,8 +27,7 @@ class Identity:
     candidate_confidences: of each candidate. reason: why it is unread (plate_vote.PlateVote). first_plate_no: what the
     first picture in which the plate was found said alone, "" when that was no sure plate: counted apart from the final
     read. assist_plate, assist_source: an expected plate that the reads nearly spell (expected.Assist); shown to a
-    person, and nothing is decided by it. rear_plate_no, sides: what the camera behind read, and how it fits
-    (plate_sides.Sides).
+    person, and nothing is decided by it.
     """
 
     plate_no: str = ""
@@ -45,8 +44,6 @@ class Identity:
     first_confidence: float = 0.0
     assist_plate: str = ""
     assist_source: str = ""
-    rear_plate_no: str = ""
-    sides: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
