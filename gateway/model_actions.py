@@ -137,7 +137,7 @@ def _chosen(data: Path, choose: Callable[[ModelRegistry], Choice]) -> int:
     until = time.monotonic() + TAKEN_WITHIN_S
     while time.monotonic() < until:
         told = models.told("gateway")
-        if told.get("at_ms", 0) >= choice.at_ms:
+        if told.get("last_choice", "") >= choice.choice_id:  # ULIDs: later ones are larger
             if told["in_use"].get(choice.kind) == wanted:
                 print("网关已换用 the gateway reads with it now")
                 return 0

@@ -54,12 +54,14 @@ class Prepared:
 
     in_use: kind -> SHA-256 of what will read. refused: kind -> (SHA-256 that was chosen, why not, Chinese, English);
     the one that came with the package stands in for it. is_shipped: all of them came with the package.
+    last_choice: the newest choice that was looked at, "" before the first.
     """
 
     folder: str
     in_use: dict[str, str]
     refused: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     is_shipped: bool = False
+    last_choice: str = ""
 
 
 def standing(choices: Sequence[Choice], kind: str) -> list[Choice]:

@@ -7,6 +7,7 @@ choice into the ledger once it reads with it. A model that is refused raises an 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -105,7 +106,7 @@ class ModelWatch:
             self._again_mono_s = self._clock.mono_s() + AGAIN_AFTER_S
 
     async def _enter(self, prepared: Prepared) -> None:
-        """One entry for every choice that reads now, or that was taken back, and has none yet."""
+        """One entry for every choice up to the newest one that was looked at, and that has none yet."""
         if self._ledger is None or self._queries is None:
             return
         choices = await asyncio.to_thread(self._models.choices)
@@ -114,7 +115,7 @@ class ModelWatch:
         entries = [
             NewEntry("model", "", "", now_ms, {"choice": c.choice_id, "model": c.kind, "old": c.was or "shipped", "new": c.sha256 or "shipped",
                      "by": c.by, "why": c.why, "chosen_at_ms": c.at_ms, "undoes": c.undoes, "is_refused": self._is_refused(c, choices, prepared)})
-            for c in choices if c.choice_id not in known
+            for c in choices[: _place(choices, prepared.last_choice)] if c.choice_id not in known
         ]  # fmt: skip
         if entries:
             await self._ledger.commit(Change(entries=entries))
@@ -135,3 +136,8 @@ class ModelWatch:
         self._alarmed.discard(code)
         if self._conditions is not None:
             self._conditions.clear(code)
+
+
+def _place(choices: Sequence[Choice], choice_id: str) -> int:
+    """How many there are up to this one."""
+    return next((n for n, choice in enumerate(choices, 1) if choice.choice_id == choice_id), 0)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +61,7 @@ class LabelSite(OfficeSite):
 
         doubt: place -> (another character, confidence of the one that was read).
         """
-        frame, corners = lorry_frame(truth, kind, rng=np.random.default_rng(number), plate_width_px=WIDTH_PX)
+        frame, corners, jpeg = _lorry(number, truth, kind)
         said = truth if read is None else read
         reads = (read_with(said, kind, corners, self.now_ms, sure, doubt or {}),) if said else ()
         confidence = min((p for _, p in (doubt or {}).values()), default=sure)
@@ -70,7 +70,7 @@ class LabelSite(OfficeSite):
         p = replace(
             a_pass(number, identity.plate_no, "in" if lane == "g1-b01" else "out", self.now_ms), identity=identity
         )
-        self.jpeg = cutouts.pictures(frame, ()).frame
+        self.jpeg = jpeg
         p = await self.end(p)
         head = Frame("C01-H", self.now_ms, frame)
         shape = reads[0].corners if reads else None
@@ -87,7 +87,16 @@ class LabelSite(OfficeSite):
         await self.passes(4, "川L77301", kind="blue", read="")
         await self.passes(5, "渝G91357", lane="g1-b02", read="渝G91857", sure=0.97)
         self.reader.next = [
-            [read_with("渝G91857", "yellow_single", _corners_of(5), self.now_ms, 0.97, {4: ("3", 0.95)})]
+            [
+                read_with(
+                    "渝G91857",
+                    "yellow_single",
+                    _lorry(5, "渝G91357", "yellow_single")[1],
+                    self.now_ms,
+                    0.97,
+                    {4: ("3", 0.95)},
+                )
+            ]
         ]
         await self.keeper.look()
         await self.correct(5, "渝G91357")
@@ -104,8 +113,11 @@ class LabelSite(OfficeSite):
         self.file.close()
 
 
-def _corners_of(number: int):
-    return lorry_frame("渝G91357", "yellow_single", rng=np.random.default_rng(number), plate_width_px=WIDTH_PX)[1]
+@cache
+def _lorry(number: int, truth: str, kind: str):
+    """Frame, corners and the frame as JPEG; drawn once for all tests."""
+    frame, corners = lorry_frame(truth, kind, rng=np.random.default_rng(number), plate_width_px=WIDTH_PX)
+    return frame, corners, cutouts.pictures(frame, ()).frame
 
 
 def read_with(text, kind, corners, at_ms, sure, doubt, model="a1b2c3d4") -> PlateRead:
@@ -118,7 +130,3 @@ def read_with(text, kind, corners, at_ms, sure, doubt, model="a1b2c3d4") -> Plat
         camera="C01-H", frame_at_ms=at_ms, corners=shape, rows=2 if kind == "yellow_double" else 1, detection_confidence=0.9, text=text,
         char_confidences=tuple(a[0][1] for a in alternatives), alternatives=alternatives, plate_type=kind, type_confidence=0.99, model=model,
     )  # fmt: skip
-
-
-def run(coroutine):
-    return asyncio.run(coroutine)

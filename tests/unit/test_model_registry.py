@@ -185,6 +185,22 @@ async def test_a_choice_is_taken_in_once_and_entered_with_who_why_old_and_new(ga
     assert findings(site.file) == []
 
 
+async def test_a_choice_made_while_the_reader_changes_is_entered_only_when_it_reads_itself(gate, models, tmp_path):
+    site, reader, _, watch = gate
+    models.use(added(models, tmp_path).sha256, **BY)
+    change = reader.change_models
+
+    async def meanwhile(folder):
+        await change(folder)
+        if len(models.choices()) == 1:
+            models.roll_back("plate-reader", by="王工", why="误读", now_ms=2)
+
+    reader.change_models = meanwhile
+    assert await watch.look() and len(entries(site)) == 1
+    assert models.told("gateway")["last_choice"] == models.choices()[0].choice_id
+    assert await watch.look() and len(entries(site)) == 2 and len(reader.folders) == 2
+
+
 async def test_a_refused_model_raises_an_alarm_that_ends_when_it_is_whole_again(gate, models, tmp_path):
     site, reader, conditions, watch = gate
     manifest = added(models, tmp_path)

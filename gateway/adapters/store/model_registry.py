@@ -186,7 +186,8 @@ class ModelRegistry:
                     refused[kind] = (wanted, *wrong)
                 else:
                     in_use[kind], places[kind], is_shipped = wanted, self.folder / kind / wanted, False
-        return Prepared(str(self._laid_out(in_use, places)), in_use, refused, is_shipped)
+        last = choices[-1].choice_id if choices else ""
+        return Prepared(str(self._laid_out(in_use, places)), in_use, refused, is_shipped, last)
 
     def with_model(self, manifest: Manifest) -> Path:
         """A folder as `prepare` gives it, but with this model whatever is chosen. Raises ModelRefused if it is not whole."""
@@ -253,7 +254,12 @@ class ModelRegistry:
 
     def tell(self, place: str, prepared: Prepared, now_ms: int) -> None:
         """place: the process, such as gateway or vision."""
-        doc = {"at_ms": now_ms, "in_use": prepared.in_use, "refused": prepared.refused}
+        doc = {
+            "at_ms": now_ms,
+            "in_use": prepared.in_use,
+            "refused": prepared.refused,
+            "last_choice": prepared.last_choice,
+        }
         write_synced(self.folder / f"in-use-{place}.json", json.dumps(doc, ensure_ascii=False, indent=1).encode())
 
     def told(self, place: str) -> dict[str, Any]:

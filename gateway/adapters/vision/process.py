@@ -24,6 +24,8 @@ from gateway.services.ports import Frame, ReaderUnavailable
 
 START_S = 40.0
 """Loading and warming takes 1 to 3 s here; a Pi with a cold card is given more."""
+CHANGE_S = 180.0
+"""For the next child while the old one answers: nobody waits for it, so a busy machine is given more."""
 ANSWER_S_PER_FRAME = 3.0
 """A frame takes some 25 ms here; beyond this the child hangs and is replaced."""
 STOP_S = 2.0
@@ -117,7 +119,7 @@ class VisionProcess:
         """A child that has said `ready`. On the changer's thread."""
         child, pipe = self._born(models_dir)
         try:
-            kind, text = pipe.recv() if pipe.poll(START_S) else ("failed", f"no answer within {START_S:.0f} s")
+            kind, text = pipe.recv() if pipe.poll(CHANGE_S) else ("failed", f"no answer within {CHANGE_S:.0f} s")
         except (EOFError, OSError):
             kind, text = "failed", "it died while starting"
         if kind != "ready":
