@@ -32,7 +32,7 @@ def answer(form, **texts: str) -> None:
         form.locator(f"[name={name}]").fill(text)
 
 
-@pytest.mark.requirement("S0-74", "S3-25", "S3-03")
+@pytest.mark.requirement("S0-74", "S3-03")
 def test_a_pack_is_loaded_rehearsed_activated_and_says_why_it_refused(gate: PolicyGate, visit: Visitors) -> None:
     page = visit.open("/policy")
     page.locator("[name=shipped]").select_option("emergency")

@@ -152,7 +152,7 @@ async def test_machine_ledger_has_every_column_and_its_use_beside_it(site):
     assert findings(site.file) == []
 
 
-@pytest.mark.requirement("S4-12", "S3-58")
+@pytest.mark.requirement("S4-12")
 async def test_all_three_ledgers_lie_in_one_database_under_one_chain_and_a_changed_entry_of_any_is_found(site):
     site.register("in_plant_vehicle", IN_PLANT, IN_PLANT_PHOTOS)
     site.register("machine", MACHINE, MACHINE_PHOTOS)

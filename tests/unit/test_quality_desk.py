@@ -62,7 +62,7 @@ def site(tmp_path_factory):
     made.file.close()
 
 
-@pytest.mark.requirement("S0-33", "S0-34")
+@pytest.mark.requirement("S0-33")
 def test_ten_rows_of_a_day_are_drawn_again_by_the_same_seed_and_kept(site):
     asyncio.run(site.heads.sign(site.now_ms))
     first = asyncio.run(site.desk.look_at_night(DAY))
@@ -108,7 +108,7 @@ def test_days_show_both_counts_and_those_of_a_response_apart(site):
     assert {d["day"] for d in found["days"] if d["is_drawn"]} <= {d["day"] for d in found["days"] if not d["is_heavy"]}
 
 
-@pytest.mark.requirement("S4-14", "S4-36")
+@pytest.mark.requirement("S4-14")
 def test_a_months_statement_is_signed_with_the_end_of_the_chain_and_only_when_the_month_is_over(site):
     month, now_ms = DAYS[0][:7], site.now_ms
     with pytest.raises(QueryRefused, match="尚未结束"):
