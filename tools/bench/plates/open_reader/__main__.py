@@ -115,7 +115,9 @@ def both(
             yield answer_of_read(plate, read, took), _theirs(theirs, plate)
 
 
-def compared(set_dir: Path, name: str, split: str | None, limit: int | None) -> dict[str, Any]:
+def compared(
+    set_dir: Path, name: str, split: str | None, limit: int | None, wanted: tuple[str, ...] = ("crops", "scenes")
+) -> dict[str, Any]:
     """Counts, shares and CPU times of both, by mode."""
     cv2.setNumThreads(1)
     labelled = load_set(set_dir, split)
@@ -123,7 +125,7 @@ def compared(set_dir: Path, name: str, split: str | None, limit: int | None) -> 
     pipeline.warm_up()
     modes: dict[str, Any] = {}
     try:
-        for mode in ("crops", "scenes"):
+        for mode in wanted:
             plates = [plate for plate in labelled.plates if plate.kind + "s" == mode]
             plates = plates[:: max(1, len(plates) // limit)][:limit] if limit else plates
             pairs = list(both(pipeline, reader, plates, is_cut=mode == "crops"))
@@ -161,10 +163,11 @@ def main() -> int:
     parser.add_argument("--reader", choices=READERS, default=READERS[0], help="开源识别器 which open reader")
     parser.add_argument("--split", choices=("val", "train", "all"), help="数据划分 default: val where there is one")
     parser.add_argument("--limit", type=int, help="每种方式最多几个 at most this many of each mode, evenly chosen")
+    parser.add_argument("--mode", choices=("crops", "scenes"), help="只测一种方式 only this; default: both")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     try:
-        found = compared(args.set_dir, args.reader, args.split, args.limit)
+        found = compared(args.set_dir, args.reader, args.split, args.limit, *([(args.mode,)] if args.mode else []))
     except (ValueError, OSError, RuntimeError) as error:
         print(f"错误 error: {error}", file=sys.stderr)
         return 1
