@@ -431,4 +431,4 @@ print("locked", locked, "moving", moving)
     assert process.wait(10) == 0, text
     assert "raise open" in text and "lower closed" in text, text
     words = text.split()
-    assert int(words[words.index("locked") + 1]) > 200 and int(words[words.index("moving") + 1]) > 100
+    assert int(words[words.index("locked") + 1]) > 100 and int(words[words.index("moving") + 1]) > 40
