@@ -112,7 +112,35 @@ def tables(doc: dict[str, Any]) -> str:
         parts += _section_lines(one)
     if not doc["sections"]:
         parts.append("Nothing measured with these models yet.")
+    if near := doc.get("near_pairs"):
+        parts.append(_near_lines(near))
     return "\n\n".join(parts)
+
+
+def near_pairs(folder: Path, models: Path) -> dict[str, Any]:
+    """Figures of `lvzha bench near-pairs --out FOLDER`. Raises ValueError when nothing is there, or of other models."""
+    from .near_pairs import figures
+
+    file = folder / "pairs.jsonl"
+    if not file.is_file():
+        raise ValueError(f"{file} is not there; run lvzha bench near-pairs --out {folder}")
+    head, *rows = (json.loads(line) for line in file.read_text(encoding="utf-8").splitlines())
+    if head["models"] != model_hashes(models):
+        raise ValueError(f"{file}: was run with other models; take another folder and run it again")
+    found = figures(rows)
+    found.pop("wrong_openings_listed")
+    return {"seed": head["seed"], "wanted": head["count"]} | found
+
+
+def _near_lines(near: dict[str, Any]) -> str:
+    strangers, expected = near["strangers"], near["expected"]
+    return (
+        f"**Lorries one mistakable character away from a registered one** (`lvzha bench near-pairs --seed {near['seed']}`): "
+        f"{near['pairs']} of {near['wanted']} pairs. Strangers: wrong openings {strangers['wrong_openings']}, held "
+        f"{strangers['held']} (read right {strangers['read_right']}, read wrong {strangers['read_wrong']}, unread "
+        f"{strangers['unread']}); not opened {bounds(strangers['not_opened'])} %. Registered ones: {expected['shown']} shown, "
+        f"let in {expected['right_openings']}, held {expected['held']}."
+    )
 
 
 def _section_lines(one: dict[str, Any]) -> list[str]:
@@ -197,9 +225,17 @@ def main() -> int:
     parser.add_argument("--models", type=Path, default=MODELS_FOLDER)
     parser.add_argument("--add", action="append", default=[], metavar="NAME=FOLDER", help="score this set as well")
     parser.add_argument("--no-real", action="store_true", help="keep the real pictures' section as it is")
+    parser.add_argument(
+        "--near-pairs", type=Path, metavar="FOLDER", help="take in what lvzha bench near-pairs ran there"
+    )
     parser.add_argument("--tables", action="store_true", help="measure nothing, only write the tables")
     args = parser.parse_args()
     doc = load(args.models)
+    if args.near_pairs:
+        try:
+            doc["near_pairs"] = near_pairs(args.near_pairs, args.models)
+        except ValueError as error:
+            parser.error(str(error))
     if args.tables:
         write(args.models, doc)
         return 0
