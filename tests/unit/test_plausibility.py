@@ -21,7 +21,6 @@ def codes(s: Sighting) -> list[str]:
     return [x.code for x in suspicions(s, FIGURES)]
 
 
-@pytest.mark.requirement("X-17")
 @pytest.mark.parametrize(("changes", "expected"), [
     ({}, []),
     ({"before": earlier("1", "out", 600)}, []),
@@ -54,7 +53,6 @@ def test_every_suspicion_is_a_sentence_in_both_languages_with_what_is_behind_it(
     assert standing.is_standing
 
 
-@pytest.mark.requirement("X-17")
 def test_on_a_staged_set_four_fifths_of_the_flags_are_right():
     found = figures(vehicles=120, days=6, clones=100, seed=7)
     assert found["precision"] >= 0.8 and min(found["recall_by_clone"].values()) >= 0.6
