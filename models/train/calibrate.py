@@ -24,7 +24,7 @@ from gateway.domain.plate_confidence import SUREST_DETECTION, ReadCalibration, l
 from gateway.domain.plates import PlateRead, normal_form
 
 from . import wear
-from .detector_mine import load_finds, scenes_of
+from .detector_mine import scenes_of
 from .pictures import load_labels
 from .plates import default_typeface
 from .scenery import decoy, ground
@@ -85,8 +85,7 @@ def collected(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     """Signs (n, 4), right (n,), and the number of the scene each came from (n,), -1 for drawn ones."""
     rng = np.random.default_rng(seed)
     pipeline, face = PlatePipeline(), default_typeface()
-    scenes = list(scenes_of([label for label in load_labels("stated") if label.split == "train"]).items())
-    finds = load_finds()
+    scenes = list(scenes_of([label for label in load_labels("stated") if label.split == "train"]).values())
     rows: list[tuple[tuple[float, float, float, float], bool, int]] = []
     for _ in range(count):
         if rng.random() < EMPTY_SHARE:
@@ -98,9 +97,9 @@ def collected(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
                     rows.append((signs(read, _probability(read)), False, -1))
             continue
         number = int(rng.integers(len(scenes)))
-        file, group = scenes[number]
+        group = scenes[number]
         label = group[int(rng.integers(len(group)))]
-        if label.corners is None or finds.get(file.name):
+        if label.corners is None:
             continue
         width = float(np.linalg.norm(label.corners[1] - label.corners[0]))
         scale = min(1.5, float(np.exp(rng.uniform(np.log(NARROWEST_PX), np.log(WIDEST_PX)))) / width)
