@@ -18,6 +18,7 @@ from gateway.adapters.papers.unbend import unbent
 MAX_BYTES = 20_000_000
 MAX_PIXELS = 50_000_000
 LONG_SIDE_PX = 1600  # a code of 40 mm on a sheet that fills the picture still has 4 pixels a module
+LEAST_CHARS = 12  # a list's code carries a VIN or a number of 20 and more; what creases feign is shorter
 UNBENT_AT_MOST = 6  # tries per picture
 FAINT_PLACE, FAINTEST = np.ones((5, 5), np.uint8), 10.0  # a few modules at a quarter of the size; grey levels between ink and paper
 LEAN = 1.6  # longest side of a code in the picture against its shortest
@@ -68,7 +69,7 @@ def _read(grey: Grey) -> tuple[list[str], list[Corners]]:
         try_invert=False,
         return_errors=True,
     )
-    texts = list(dict.fromkeys(code.text for code in found if code.valid and code.text))
+    texts = list(dict.fromkeys(code.text for code in found if code.valid and len(code.text) >= LEAST_CHARS))
     corners = [np.array([[p.x, p.y] for p in (c.position.top_left, c.position.top_right, c.position.bottom_right, c.position.bottom_left)],
                         np.float32) for c in found if not c.valid]  # fmt: skip
     return texts, sorted(filter(_is_squarish, corners), key=lambda c: -cv2.contourArea(c))[:2]
