@@ -69,7 +69,7 @@ def list_models(data: Path, as_json: bool) -> int:
                     "kind": kind, "sha256": manifest.sha256, "size_bytes": manifest.size_bytes, "is_shipped": is_shipped,
                     "is_chosen": manifest.sha256 == wanted or (is_shipped and not wanted),
                     "is_read_by_gateway": told.get("in_use", {}).get(kind) == manifest.sha256,
-                    "trained_on": manifest.trained_on, "added_by": manifest.added_by, "added_at_ms": manifest.added_at_ms,
+                    "files": manifest.files, "trained_on": manifest.trained_on, "added_by": manifest.added_by, "added_at_ms": manifest.added_at_ms,
                 })  # fmt: skip
         document = {"models": rows, "choices": [asdict(c) for c in choices], "refused": told.get("refused", {})}
         if as_json:

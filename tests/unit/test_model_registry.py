@@ -23,11 +23,11 @@ BY = {"by": "李工", "why": "试用", "now_ms": 1_800_000_000_000}
 
 
 def another(folder: Path, kind: str = "plate-reader", mark: bytes = b"\0") -> Path:
-    """The shipped model with a byte after its end: it reads the same and has another hash."""
+    """The shipped model with a byte after the end of each file: it reads the same and has other hashes."""
     copy = folder / f"new-{mark.hex()}" / kind
     shutil.copytree(MODELS_FOLDER / kind, copy)
-    file = copy / f"{kind}.tflite"
-    file.write_bytes(file.read_bytes() + mark)
+    for file in copy.glob("*.tflite"):
+        file.write_bytes(file.read_bytes() + mark)
     return copy
 
 
