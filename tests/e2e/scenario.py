@@ -91,7 +91,8 @@ class Scenario:
         self._now(pass_id)
         return pass_id
 
-    def judge(self, pass_id: str, verdict: str, *, read: bool = True, candidates: tuple[str, ...] = ()) -> None:
+    def judge(self, pass_id: str, verdict: str, *, read: bool = True, candidates: tuple[str, ...] = (), **doubt: Any) -> None:
+        """doubt: further fields of PassView about an unread plate."""
         view, detail = self._passes[pass_id], self._details[pass_id]
         rule, zh, en = REASONS[verdict]
         head = self._photo(pass_id, "head", detail["plate"], detail["colour"])
@@ -99,7 +100,7 @@ class Scenario:
             view, state="waiting_guard" if verdict == "HOLD" else "judged", plate=detail["plate"] if read else "",
             plate_colour=detail["colour"] if read else "5", plate_candidates=candidates, confidence=0.987 if read else 0.0,
             vehicle=detail["vehicle"], verdict=verdict, rule_id=rule, reason_zh=zh, reason_en=en, decided_by="policy",
-            head_photo=head, upload="waiting", record_no=f"53030200070101202611240800{self._count:04d}",
+            head_photo=head, upload="waiting", record_no=f"53030200070101202611240800{self._count:04d}", **doubt,
         )  # fmt: skip
         judged = {"verdict": verdict, "rule_id": rule, "inputs": {"response_level": self._level, "direction": "in"}}
         self._entry(pass_id, "verdict", {"verdict": judged})

@@ -7,7 +7,7 @@ import time
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.conftest import Visitors
+from tests.e2e.conftest import DESK, PHONE, Visitors
 from tests.e2e.gate import Gate
 
 
@@ -222,6 +222,27 @@ def test_unread_plate_is_typed_from_the_picture_with_the_vehicles_papers(gate: G
     papers = {"emission_stage": "5", "fuel_type": "B", "vehicle_type": "H17"}
     assert gate.scenario.typed == [("云d·77310", "1", papers)]
     expect(page.locator("#lane-g1-b01 .plate-yellow")).to_contain_text("77310")
+
+
+@pytest.mark.requirement("X-18")
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_a_doubtful_plate_shows_why_both_candidates_and_the_lists_hint_and_a_tap_only_fills_it_in(
+    gate: Gate, visit: Visitors, size: dict[str, int]
+) -> None:
+    pass_id = gate.do(lambda: gate.scenario.arrive("g1-b01", "云D77310", "1"))
+    doubt = {"unread_reason": "low_confidence", "candidate_confidences": (0.62, 0.31), "expected_plate": "云D77370",
+             "expected_source": "registry"}  # fmt: skip
+    gate.do(lambda: gate.scenario.judge(pass_id, "HOLD", read=False, candidates=("云D77310", "云D77318"), **doubt))
+    page = visit.open(size=size)
+    asked = dock(page)
+    expect(asked.locator(".answer-reason")).to_contain_text("字符不确定")
+    shown = asked.locator(".candidates").first
+    expect(shown.locator(".candidate")).to_have_text(["云D77310 62%", "云D77318 31%"])
+    hint = asked.locator(".candidates.expected")
+    expect(hint).to_contain_text("名单提示（仅供核对，不会自动放行）")
+    hint.get_by_role("button", name="云D77370 已登记").click()
+    expect(asked.locator("input[name=plate_no]")).to_have_value("云D77370")
+    assert gate.scenario.answered == [] and gate.scenario.raised == [], "a tap fills in and moves nothing"
 
 
 def test_typed_plate_without_its_colour_is_refused(gate: Gate, visit: Visitors, held: str) -> None:

@@ -20,7 +20,7 @@ from gateway.adapters.vision.process import VisionProcess
 from gateway.config import Reading
 from gateway.domain.passing import Identity
 from gateway.services.capture import VehicleCapture
-from gateway.services.ports import Frame
+from gateway.services.ports import Frame, ReaderUnavailable
 from tools.bench.passes.cast import Visitor
 from tools.bench.passes.clips import BURST_S, EDGE_AFTER_S, lane_camera
 from tools.simulator.clips import ClipIndex
@@ -107,9 +107,15 @@ class Lanes:
             time.sleep(0.1)
 
     async def warm_up(self) -> None:
-        """The models are loaded and have read once. Raises ReaderUnavailable."""
-        picture = np.full((HEIGHT_PX, WIDTH_PX, 3), 90, np.uint8)
-        await self.reader.read([Frame(self._codes[0], 0, picture)])
+        """The models are loaded and have read once. Raises ReaderUnavailable when they have not within START_S."""
+        picture, end_s = np.full((HEIGHT_PX, WIDTH_PX, 3), 90, np.uint8), time.monotonic() + START_S
+        while True:
+            try:
+                await self.reader.read([Frame(self._codes[0], 0, picture)])
+                return
+            except ReaderUnavailable:
+                if time.monotonic() > end_s:
+                    raise
 
     async def order(self, code: str, **what: str) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._ports[code][1])

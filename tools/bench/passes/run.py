@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import os
 import platform
 import sys
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from gateway.adapters.vision.pipeline import MODELS_FOLDER
 from gateway.config import Reading
@@ -117,7 +120,11 @@ def run(
 def measure(
     trucks: int, lanes: int, seed: int, work: Path, models: Path | None, keep_clips: bool, as_json: bool
 ) -> int:
-    """Print the report; 0, or 1 when it cannot be measured."""
+    """Print the report; 0, or 1 when it cannot be measured. The product's log goes to standard error, warnings only."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     try:
         doc = run(trucks, lanes, seed, work, models, keep_clips=keep_clips)
     except (ValueError, CameraNotReady, ReaderUnavailable, OSError) as error:
