@@ -151,7 +151,7 @@ def draw(confidence: np.ndarray, right: np.ndarray, file: Path) -> None:
         write(f"{tenth / 10:.1f}", (at(tenth / 10, 0)[0] - 10, at(0, 0)[1] + 18))
         write(f"{tenth / 10:.1f}", (at(0, 0)[0] - 34, at(0, tenth / 10)[1] + 5))
     cv2.line(canvas, at(0, 0), at(1, 1), (150, 150, 150), 1, cv2.LINE_AA)
-    for low, high in itertools.pairwise(BINS):
+    for number, (low, high) in enumerate(itertools.pairwise(BINS)):
         inside = (confidence >= low) & (confidence <= high if high == 1.0 else confidence < high)
         n = int(inside.sum())
         if n == 0:
@@ -160,7 +160,7 @@ def draw(confidence: np.ndarray, right: np.ndarray, file: Path) -> None:
         least, most = bounds(share, n)
         cv2.line(canvas, at(x, least), at(x, most), (200, 120, 30), 2, cv2.LINE_AA)
         cv2.circle(canvas, at(x, share), 5, (200, 120, 30), -1, cv2.LINE_AA)
-        write(f"n={n}", (at(x, share)[0] - 52, at(x, share)[1] + 16))
+        write(f"n={n}", (at(x, share)[0] - 58, at(x, share)[1] + 4 + 13 * (number % 4)))
     write("calibrated confidence of a read", (margin + 100, size + 2 * margin - 14))
     write("share that is right, 95 % bounds (reads kept aside from the fit)", (margin, margin - 24))
     cv2.imwrite(str(file), canvas)
