@@ -142,7 +142,7 @@ def confusion(answers: list[Answer]) -> Image.Image | None:
         return None
     rows, columns = (sorted({pair[side] for pair in found}) for side in (0, 1))
     cell, margin, head = 34, 46, 64
-    width = max(420, margin + cell * len(columns) + 8)
+    width = max(560, margin + cell * len(columns) + 8)
     image = Image.new("RGB", (width, head + margin + cell * len(rows) + 8), "white")
     pen, font, small = ImageDraw.Draw(image), chinese_font(20), chinese_font(14)
     pen.text((8, 6), f"混淆矩阵 confusions: {sum(found.values())} in {len(answers)} plates", "black", small)
