@@ -29,7 +29,11 @@ def is_right(row: Row) -> bool:
 
 
 def group(rows: Sequence[Row]) -> dict[str, Any]:
-    """n, read, right, wrong, unread; shares in % with bounds; first reads; reasons of unread passes."""
+    """n, read, right, wrong, unread; shares in % with bounds; first reads; reasons of unread passes.
+
+    no_picture: unread passes of which the cameras brought no picture at all: the machine was too slow for the streams,
+    which says nothing of the reader; they stay counted as unread.
+    """
     read = [r for r in rows if r["plate"]]
     right = sum(map(is_right, read))
     first = [r for r in rows if r["first"]]
@@ -42,6 +46,7 @@ def group(rows: Sequence[Row]) -> dict[str, Any]:
         "colour": share(sum(plate_colour_code(r["said_kind"]) == plate_colour_code(r["kind"]) for r in read), len(read)),
         "first_read": share(first_right, len(rows)), "first_wrong": len(first) - first_right,
         "first_to_final_gap": round(100 * (right - first_right) / len(rows), 3) if rows else None,
+        "no_picture": sum(bool(r.get("no_picture")) for r in rows),
         "proven": min(recognised["low_one_sided"] or 0, accurate["low_one_sided"] or 0) >= TARGET_PERCENT,
         "unread_reasons": {reason: sum(r["reason"] == reason for r in rows)
                            for reason in sorted({r["reason"] for r in rows if not r["plate"]})},
@@ -123,6 +128,7 @@ def lines(doc: dict[str, Any]) -> list[str]:
                 f" · 识别率 rate {recognised['rate']} % (≥ {recognised['low_one_sided']})"
                 f" · 准确率 accuracy {accurate['rate']} % (≥ {accurate['low_one_sided']})"
                 f" · 首次识别 first read {first['rate']} % · {'已证明 proven' if g['proven'] else '未证明 not proven'}"
+                + (f" · 无画面 no picture {g['no_picture']}" if g["no_picture"] else "")
             )
     for name, key in (
         ("判定用时 decision ms", "decision_ms"),

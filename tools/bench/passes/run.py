@@ -74,7 +74,7 @@ async def _play(lanes: Lanes, rounds: list[list[Visitor]], file: Path) -> int:
     for guests in rounds:
         before = _cpu_ms(lanes.reader.pid)
         passages = await lanes.round(guests)
-        each = (_cpu_ms(lanes.reader.pid) - before) / len(guests)
+        each = max(0.0, _cpu_ms(lanes.reader.pid) - before) / len(guests)  # 0 when the process was replaced meanwhile
         rows = [row_of(g, n, p, each) for n, (g, p) in enumerate(zip(guests, passages, strict=True))]
         with file.open("a", encoding="utf-8") as out:
             out.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
