@@ -21,6 +21,8 @@ WHOLE_SHAPES = ((240, 416), (272, 368), (368, 272))
 """Height and width of the look at the whole frame, all of one area; the one that shows the frame largest is taken."""
 FURTHER_SHAPES = ((64, 112), (384, 640))
 """For plates that fill the frame, and for plates far away."""
+FAR_WIDTH_PX = 26.0
+"""A plate narrower than this in the first look is far away: others beside it may be too small for that look."""
 CONVINCING = 0.6
 """Confidence from which no further look is taken."""
 CLOSE_SHAPE = (96, 160)
@@ -28,7 +30,7 @@ CLOSE_WIDTH_PX = 84.0
 STRIDE = 8
 CORNER_UNIT_PX = 32.0
 BAR_GREY = 114
-MOST_PLATES = 4
+MOST_PLATES = 6
 OUTWARD = (1.013, 1.045)
 """The closer look's corners lie this much too close to the middle, along and down (median, validation scenes)."""
 FIRST_LOOK_RATIO = 0.75
@@ -117,7 +119,7 @@ def _outward(corners: np.ndarray) -> np.ndarray:
     """float32 (4, 2): the corners moved away from their middle by OUTWARD, along the plate's own two directions."""
     along = (corners[1] - corners[0] + corners[2] - corners[3]) / 2
     down = (corners[3] - corners[0] + corners[2] - corners[1]) / 2
-    signs = np.float32([[-1, -1], [1, -1], [1, 1], [-1, 1]]) / 2
+    signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32) / 2
     grown = signs[:, :1] * along * (OUTWARD[0] - 1) + signs[:, 1:] * down * (OUTWARD[1] - 1)
     return (corners + grown).astype(np.float32)
 
@@ -138,26 +140,29 @@ class PlateDetector:
     def detect(self, frame_bgr: np.ndarray) -> list[Detection]:
         """Plates in px of the frame, most confident first. frame_bgr: uint8 (h, w, 3)."""
         found: list[Detection] = []
-        for shape in (whole_shape(frame_bgr), *FURTHER_SHAPES):
+        first, (filling, far) = whole_shape(frame_bgr), FURTHER_SHAPES
+        far_px = FAR_WIDTH_PX / min(first[0] / frame_bgr.shape[0], first[1] / frame_bgr.shape[1])
+        for shape in (first, filling, far):
+            is_sure = any(detection.confidence >= CONVINCING for detection in found)
+            if is_sure and (shape == filling or min(detection.width_px for detection in found) >= far_px):
+                continue
             for rough in self._seen(frame_bgr, shape):
                 exact = self._looked_closer(frame_bgr, rough)
                 if exact is not None and not any(_is_same(exact, other) for other in found):
                     found.append(exact)
-            if any(detection.confidence >= CONVINCING for detection in found):
-                break
         return sorted(found, key=lambda detection: -detection.confidence)[:MOST_PLATES]
 
     def _seen(self, frame: np.ndarray, shape: tuple[int, int]) -> list[Detection]:
         """Candidates of one look at the whole frame, in px of the frame."""
         boxed, scale, corner = letterboxed(frame, *shape)
         return [
-            Detection((seen.corners - np.float32(corner)) / scale, seen.rows, seen.confidence)
+            Detection((seen.corners - np.array(corner, np.float32)) / scale, seen.rows, seen.confidence)
             for seen in decoded(self._output(boxed), self._least * FIRST_LOOK_RATIO)
         ]
 
     def _output(self, picture: np.ndarray) -> np.ndarray:
         """float32 (h/8, w/8, 10) of a picture uint8 (h, w, 3) of one of the looks' shapes."""
-        look = self._looks[picture.shape[:2]]
+        look = self._looks[picture.shape[0], picture.shape[1]]
         values = picture[None] if look.takes_bytes else picture[None].astype(np.float32) * np.float32(1 / 255)
         return look.run(values)[0][0]
 

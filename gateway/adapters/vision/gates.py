@@ -54,7 +54,15 @@ def load_gates(file: Path = GATES_FILE) -> Gates:
         calibration = ReadCalibration.from_table(tables["calibration"])
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
-    return Gates(*(figures[place] for place in _BOUNDS), arithmetic, calibration)
+    return Gates(
+        min_detection_confidence=figures["detector", "min_confidence"],
+        min_width_px=figures["detector", "min_width_px"],
+        min_mean_confidence=figures["reader", "min_mean_confidence"],
+        min_type_confidence=figures["reader", "min_type_confidence"],
+        min_single_confidence=figures["single", "min_confidence"],
+        arithmetic=arithmetic,
+        calibration=calibration,
+    )
 
 
 def _figure(file: Path, tables: dict[str, dict[str, Any]], place: tuple[str, str]) -> float:
