@@ -107,7 +107,9 @@ def read(
 @app.command("read-code")
 def read_code(
     pictures: Annotated[list[Path], typer.Argument(help="图片 pictures (JPEG, PNG)")],
-    data: Annotated[Path | None, typer.Option("--data", help="数据目录，对照登记 data directory, to compare with its register")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="数据目录，对照登记 data directory, to compare with its register")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """识别机械环保登记编码 Read a machine's environmental code: the best three, their form, and what the register knows."""

@@ -223,7 +223,9 @@ def import_document(config: Path, document: Path, accepted_by: str = "") -> int:
         return _refuse("无法导入 cannot import", refusal)
     print(f"已导入 imported: {counts['vehicles']} vehicles, {counts['over_limit']} over-limit entries")
     if counts["vehicles"] and not accepted_by.strip():
-        print("车辆待审核：导入不等于审核 the vehicles wait for their audit: an import is none (lvzha audit, or --accepted-by NAME)")
+        print(
+            "车辆待审核：导入不等于审核 the vehicles wait for their audit: an import is none (lvzha audit, or --accepted-by NAME)"
+        )
     return 0
 
 
@@ -273,7 +275,9 @@ def write_broker_rights(config: Path, out: Path | None, run_as: str, is_reloadin
         settings = load(config)
         folder = (out or settings.site.data_dir / "mosquitto").resolve()
         access = BrokerAccess(_keys(settings), settings.site.enterprise_code, [lane.id for lane in settings.lanes])
-        path = write_mosquitto_files(folder, access, host=settings.broker.host, port=settings.broker.port, run_as=run_as)
+        path = write_mosquitto_files(
+            folder, access, host=settings.broker.host, port=settings.broker.port, run_as=run_as
+        )
         pid = reload_mosquitto(folder) if is_reloading else None
     except REFUSALS as refusal:
         return _refuse("未写入 not written", refusal)
@@ -281,9 +285,13 @@ def write_broker_rights(config: Path, out: Path | None, run_as: str, is_reloadin
         return _refuse("未写入 not written", f"{error.filename or 'mosquitto'}: {error.strerror}")
     print(f"{path}: {len(access.lanes)} 车道 lanes, {len(access.technicians())} 技术员 technicians")
     if is_reloading and pid is None:
-        return _refuse("未重读 not reloaded", f"没有以此文件启动的 mosquitto no mosquitto runs with it; start: mosquitto -c {path}")
+        return _refuse(
+            "未重读 not reloaded", f"没有以此文件启动的 mosquitto no mosquitto runs with it; start: mosquitto -c {path}"
+        )
     if pid is not None:
-        print(f"mosquitto {pid}: 已重读权限和吊销列表 has read rights and revocations again; 连接不断 no connection ends")
+        print(
+            f"mosquitto {pid}: 已重读权限和吊销列表 has read rights and revocations again; 连接不断 no connection ends"
+        )
     return 0
 
 
@@ -338,7 +346,9 @@ class Gateway:
         self.policy_watch = PolicyWatch(self.book, self.over_limit, self.conditions, self.clock)
         self.visit_watch = VisitWatch(SqliteVisits(self.file), self.clock, self.conditions)
         self.register_watch = RegisterWatch(self.register_book, self.audit, self.conditions)
-        least = CaptureSettings(min_width_px=settings.reading.min_width_px, min_height_px=settings.reading.min_height_px)
+        least = CaptureSettings(
+            min_width_px=settings.reading.min_width_px, min_height_px=settings.reading.min_height_px
+        )
         self.frames = CameraBank({c.code: c.url for c in settings.cameras}, least)
         self.reader = VisionProcess()
         self.lanes_alive_mono_s = self.clock.mono_s()
@@ -355,7 +365,11 @@ class Gateway:
         )  # fmt: skip
         self.tasks = SqliteTasks(self.file)
         self.platform_findings = PlatformFindings(self.tasks, self.outbox, self.conditions, self.clock)
-        sinks = {"exceedVehicle": self.over_limit.receive, "basStrategy": self.book.receive, "alarmVehicle": self.platform_findings.receive}
+        sinks = {
+            "exceedVehicle": self.over_limit.receive,
+            "basStrategy": self.book.receive,
+            "alarmVehicle": self.platform_findings.receive,
+        }
         self.pulls = Pulls(regulator, self.outbox, self.clock, {op: self._on_loop(sink) for op, sink in sinks.items()},
                            on_condition=self._on_relay_condition, settings=PullSettings(**_of_schedule(PullSettings, regulator)))  # fmt: skip
         self.relay = Relay(self.outbox, regulator, self.clock, status_provider=self._status, on_condition=self._on_relay_condition,
@@ -438,7 +452,7 @@ class Gateway:
         self.control = ControlServer(settings.site.data_dir, hands.do)
         self.counters = CounterDesk(SqliteCounters(self.watch_reader), self.tasks, self.clock, self.conditions,
                                     lambda lane: self.desks[lane].place.name if lane in self.desks else lane)  # fmt: skip
-        self.misuse = MisuseWatch(SqliteMisuseReads(self.watch_reader, self.file), self.tasks, self.clock, self.conditions,
+        self.misuse = MisuseWatch(SqliteMisuseReads(self.watch_reader, self.file.data_dir, self.file), self.tasks, self.clock, self.conditions,
                                   load_figures(), self.frames.thumbs,
                                   online=lambda: [lane for lane, desk in self.desks.items() if desk.now.is_online])  # fmt: skip
         self.ledger_watch = LedgerWatch(
@@ -447,7 +461,9 @@ class Gateway:
         ledger = LedgerDesk(self.ledger_query, self.tasks, SqliteCounters(self.reading_apart), self.clock,
                             {lane.id: lane.name for lane in settings.lanes}, write_rows=tables.write_rows,
                             accept_picture=self.misuse.accept_picture)  # fmt: skip
-        self.quality = quality_desk(self.file, self.ledger, self.reading_apart, ledger_key, heads, self.audit, self.clock)
+        self.quality = quality_desk(
+            self.file, self.ledger, self.reading_apart, ledger_key, heads, self.audit, self.clock
+        )
         self.console = ConsoleServer(create_app(self.desk, self.frames, title=settings.site.name, registers=RegisterDesk(self.register_book, self.audit, tables, settings.site.data_dir), office=self.office, ledger=ledger, policy=self.policy, evidence=self.evidence, quality=self.quality, findings=(sides, self.eyes.clips.path),
                                                 labels=LabelDesk(self.labels, self.keeping, self.clock, {lane.id: lane.name for lane in settings.lanes}) if self.labels else None),
                                      host=settings.web.host, port=settings.web.port)  # fmt: skip
@@ -586,7 +602,13 @@ class Gateway:
             self.conditions.clear(code)
 
     def _on_link(self, is_up: bool, reason: str) -> None:
-        self._say(not is_up, "broker.away", "alarm", f"消息代理断开：{reason_zh(reason)}", f"the message broker is away: {reason}")
+        self._say(
+            not is_up,
+            "broker.away",
+            "alarm",
+            f"消息代理断开：{reason_zh(reason)}",
+            f"the message broker is away: {reason}",
+        )
 
     async def _look_at_quality(self) -> None:
         """What breaks here is told and tried again: it must not stop the lanes."""

@@ -72,7 +72,8 @@ class Reading(_Section):
 
 class Labelling(_Section):
     keep: bool = Field(
-        False, description="keep pictures of doubtful and corrected passes for labelling 留存疑难图片; off unless consented"
+        False,
+        description="keep pictures of doubtful and corrected passes for labelling 留存疑难图片; off unless consented",
     )
     consent_by: str = Field("", max_length=40, description="who consented for the site 同意人; required to keep")
     consent_on: str = Field(

@@ -79,7 +79,8 @@ def sign(images: list[Path], key: KeyOption = Path("firmware.key")) -> None:
 
 
 def sign_adapter(
-    folder: Annotated[Path, typer.Argument(help="扩展文件夹 the adapter's folder")], key: KeyOption = Path("adapter.key")
+    folder: Annotated[Path, typer.Argument(help="扩展文件夹 the adapter's folder")],
+    key: KeyOption = Path("adapter.key"),
 ) -> None:
     """签名 For authors: fill in the files' hashes and sign a model adapter; the key is one of `lvzha firmware key`."""
     from gateway import adapter_actions

@@ -157,7 +157,7 @@ def misuse(data: Path, from_: str, until: str, as_json: bool) -> int:
     def look() -> int:
         from_ms, until_ms = _range(from_, until, 7 * DAY_MS)
         with _reader(data) as reader:
-            found = list(replay(SqliteMisuseReads(reader, None), load_figures(), from_ms, until_ms))  # type: ignore[arg-type]
+            found = list(replay(SqliteMisuseReads(reader, data), load_figures(), from_ms, until_ms))
         if as_json:
             _print({"from": local_text(from_ms), "until": local_text(until_ms), "patterns": len(PATTERNS),
                     "found": [{**vars(m), "at": local_text(m.at_ms)} for m in found]})  # fmt: skip

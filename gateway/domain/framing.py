@@ -128,7 +128,11 @@ def _framed(m: Measures, view: str, f: Figures) -> list[str]:
             flags.append("too_small")
     elif m.box and m.box[2] - m.box[0] < f["too_small"]["width_share"]:
         flags.append("too_small")
-    if (m.plate and _front_is_cut(m.plate, f)) or (m.box and m.box[0] <= edge and m.box[2] >= 1 - edge) or (view == "body" and m.box and (m.box[0] <= edge or m.box[2] >= 1 - edge)):
+    if (
+        (m.plate and _front_is_cut(m.plate, f))
+        or (m.box and m.box[0] <= edge and m.box[2] >= 1 - edge)
+        or (view == "body" and m.box and (m.box[0] <= edge or m.box[2] >= 1 - edge))
+    ):
         flags.append("cut")
     return flags
 

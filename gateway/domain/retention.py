@@ -10,7 +10,18 @@ from typing import Any
 
 from gateway.domain.records import CHINA, LEDGERS
 
-DATA_CLASSES = (*LEDGERS, "photographs", "documents", "clips", "video", "lane_events", "readings", "upload_log", "telemetry", "labels")
+DATA_CLASSES = (
+    *LEDGERS,
+    "photographs",
+    "documents",
+    "clips",
+    "video",
+    "lane_events",
+    "readings",
+    "upload_log",
+    "telemetry",
+    "labels",
+)
 
 
 class RetentionRefused(ValueError):

@@ -71,7 +71,9 @@ class GoodsBook:
             return []
         found = self.goods_for(p)
         rows = {found.side_id: found.goods} if found.goods and not found.goods.pass_id else {}
-        if p.direction == "in" and (used := self._booking(p.identity.plate_no, p.identity.plate_colour, p.arrived_at_ms)):
+        if p.direction == "in" and (
+            used := self._booking(p.identity.plate_no, p.identity.plate_colour, p.arrived_at_ms)
+        ):
             rows.setdefault(*used)
         return [side_row(side_id, replace(goods, pass_id=p.pass_id, joined=True)) for side_id, goods in rows.items()]
 
@@ -179,11 +181,19 @@ class GoodsDesk(GoodsBook):
         visits = self._ledger.visits_from(goods.plate_no, goods.plate_colour, goods.at_ms - join_ms)
         if goods.direction == "in":
             ways = [(v.time_in_ms, v.in_pass) for v in visits]
-            near = [(at_ms, name) for at_ms, name in ways if at_ms and name and goods.at_ms - join_ms <= at_ms <= goods.at_ms + SLACK_MS]
+            near = [
+                (at_ms, name)
+                for at_ms, name in ways
+                if at_ms and name and goods.at_ms - join_ms <= at_ms <= goods.at_ms + SLACK_MS
+            ]
             found = max(near, default=None)
         else:
             ways = [(v.time_out_ms, v.out_pass) for v in visits]
-            near = [(at_ms, name) for at_ms, name in ways if at_ms and name and goods.at_ms - SLACK_MS <= at_ms <= goods.at_ms + join_ms]
+            near = [
+                (at_ms, name)
+                for at_ms, name in ways
+                if at_ms and name and goods.at_ms - SLACK_MS <= at_ms <= goods.at_ms + join_ms
+            ]
             found = min(near, default=None)
         p = self._ledger.pass_of("", found[1]) if found else None
         return p if p and not p.is_open and not self._sides.of_pass("goods", p.pass_id) else None

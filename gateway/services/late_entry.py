@@ -65,7 +65,11 @@ class LateEntries:
         place, identity = self._checked(typed)
         now_ms = self._clock.wall_ms()
         pass_id = f"{'p' if typed.paper_no else 'm'}-{ULID.from_timestamp(now_ms / 1000)}"
-        is_booked = self._bookings.has_booking(identity.plate_no, identity.plate_colour, typed.at_ms) if self._bookings else None
+        is_booked = (
+            self._bookings.has_booking(identity.plate_no, identity.plate_colour, typed.at_ms)
+            if self._bookings
+            else None
+        )
         facts = self._book.facts(identity, place.direction, typed.at_ms, has_booking=is_booked)
         verdict = self._book.judge(facts)
         vehicle = self._vehicle(typed, identity) or judging.register_snapshot(facts.vehicle)

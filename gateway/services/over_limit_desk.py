@@ -41,7 +41,11 @@ class OverLimitDesk:
                     pass
                 case other:
                     raise CaseRefused(f"over-limit {name}: op {other!r}; allowed: add, remove")
-        taken = {n: c for n, c in taken.items() if not (c.state == "lifted" and (k := self._store.case(n)) and k.state == "lifted")}
+        taken = {
+            n: c
+            for n, c in taken.items()
+            if not (c.state == "lifted" and (k := self._store.case(n)) and k.state == "lifted")
+        }
         counts = {"added": sum(c.state == "received" for c in taken.values()),
                   "lifted": sum(c.state == "lifted" for c in taken.values())}  # fmt: skip
         if taken:

@@ -46,7 +46,9 @@ class PlatformFindings:
         try:
             at = datetime.strptime(str(item.get("passTime")), "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA)
         except ValueError:
-            raise FindingRefused(f"alarmVehicle {name}: passTime {item.get('passTime')!r}; allowed: yyyy-MM-dd HH:mm:ss") from None
+            raise FindingRefused(
+                f"alarmVehicle {name}: passTime {item.get('passTime')!r}; allowed: yyyy-MM-dd HH:mm:ss"
+            ) from None
         record_no = str(item.get("recordNo") or "")
         doc = {"alarm_id": name, "plate_no": plate, "record_no": record_no, "pass_id": self._queue.subject_of(record_no),
                "needs_reply": bool(item.get("needReply"))}  # fmt: skip

@@ -41,7 +41,9 @@ class PlatformUploads:
         self._queue, self._registers, self._book, self._over_limit = queue, registers, book, over_limit
         self._clock, self._applied, self._wake_relay, self._tell = clock, applied, wake_relay, tell
         self._codes = enterprise_code, entrance_code
-        self._able = {op for op in (*REGISTERED.values(), *USED.values(), "exceedConfirm", "strategyConfirm") if regulator.can(op)}
+        self._able = {
+            op for op in (*REGISTERED.values(), *USED.values(), "exceedConfirm", "strategyConfirm") if regulator.can(op)
+        }
         self._seq = queue.mark("entries")
 
     async def run(self) -> None:
@@ -74,7 +76,9 @@ class PlatformUploads:
         rows = {(body["register"], body["key"]): None for _, subject, body in entries if not subject.startswith("use/")}
         for register, key in rows:
             if REGISTERED.get(register) in self._able and (brief := self._registers.brief(register, key)):
-                self._put(REGISTERED[register], f"{REGISTERED[register]}/{key}", f"{register}/{key}", self._registered(brief))
+                self._put(
+                    REGISTERED[register], f"{REGISTERED[register]}/{key}", f"{register}/{key}", self._registered(brief)
+                )
         for _, subject, body in entries:
             if subject.startswith("use/") and USED.get(body["ledger"]) in self._able:
                 self._used(USED[body["ledger"]], subject, body)
@@ -125,7 +129,9 @@ class PlatformUploads:
                 self._book.store.mark_confirmed(policy_id, version, self._clock.wall_ms())
             elif not state:
                 applied, away, total = self._applied(since_ms)
-                record = self._book.confirmation(policy_id, version, lanes_applied=applied, lanes_total=total, lanes_away=away)
+                record = self._book.confirmation(
+                    policy_id, version, lanes_applied=applied, lanes_total=total, lanes_away=away
+                )
                 if record is not None:
                     self._put("strategyConfirm", base, f"policy/{policy_id}", record)
 

@@ -110,7 +110,9 @@ class Pulls:
     # ------------------------------------------------------------ one list
 
     def _ask(self, op: str, of: _List) -> None:
-        since = 0 if of.named is not None and of.named < of.version else of.version  # the platform began anew: all of it
+        since = (
+            0 if of.named is not None and of.named < of.version else of.version
+        )  # the platform began anew: all of it
         items: list[Mapping[str, Any]] = []
         version: int | None = None
         for page in range(1, MOST_PAGES + 1):
@@ -158,7 +160,9 @@ class Pulls:
         log.warning("list not taken", op=op, reason=reason, failures=of.failures)
         if is_final:
             _, zh, en = NAMES[op]
-            self._tell(f"uplink.pull.{op}", "alarm", f"平台下发的{zh}未能接收：{reason}", f"the {en} was not taken: {reason}")
+            self._tell(
+                f"uplink.pull.{op}", "alarm", f"平台下发的{zh}未能接收：{reason}", f"the {en} was not taken: {reason}"
+            )
 
     def _jittered(self, wait_s: float) -> float:
         jitter = self._settings.retry_jitter

@@ -20,8 +20,19 @@ def revision(p: Pass, ledger: Ledger, goods: Goods | None = None) -> NewUpload |
     if told is None:
         return None
     rev, before = told
-    place = Place("", p.lane, "", p.direction, before["entrance_code"], before["barrier_code"], before.get("camera_code") or "", "")
-    now = passage_record(p, place, head_photo=before.get("head_photo", ""), body_photo=before.get("body_photo", ""), goods=goods)
+    place = Place(
+        "",
+        p.lane,
+        "",
+        p.direction,
+        before["entrance_code"],
+        before["barrier_code"],
+        before.get("camera_code") or "",
+        "",
+    )
+    now = passage_record(
+        p, place, head_photo=before.get("head_photo", ""), body_photo=before.get("body_photo", ""), goods=goods
+    )
     now = {name: before[name] for name in KEPT if name in before} | now
     if now | {"rev": rev} == before:
         return None

@@ -33,9 +33,13 @@ class VisitWatch:
         unpaired = self._visits.unpaired(now_ms - SHOWN_MS, COUNTED)
         missed = self._visits.exit_missed(now_ms - SHOWN_MS, COUNTED)
         hours = rules.overdue_ms // 3_600_000
-        self._say("visits.overdue", overdue, f"辆车在厂超过 {hours} 小时未出厂", f"vehicles inside for more than {hours} h")
+        self._say(
+            "visits.overdue", overdue, f"辆车在厂超过 {hours} 小时未出厂", f"vehicles inside for more than {hours} h"
+        )
         self._say("visits.unpaired", unpaired, "次出厂没有进厂记录（24 小时内）", "exits without an entry in 24 h")
-        self._say("visits.exit_missed", missed, "次进厂缺少出厂记录（24 小时内）", "entries whose exit was missed in 24 h")
+        self._say(
+            "visits.exit_missed", missed, "次进厂缺少出厂记录（24 小时内）", "entries whose exit was missed in 24 h"
+        )
 
     def _say(self, code: str, found: list[VisitRow], zh: str, en: str) -> None:
         if not found:

@@ -78,8 +78,8 @@ def main() -> None:
     limit_threads(args.threads)
     import tensorflow as tf
 
-    from .reader_net import BLANK, STEPS, build_reader
     from .pictures import load_labels
+    from .reader_net import BLANK, STEPS, build_reader
     from .reader_samples import ReaderSamples
     from .reader_score import Scorer
 

@@ -91,7 +91,9 @@ class Scenario:
         self._now(pass_id)
         return pass_id
 
-    def judge(self, pass_id: str, verdict: str, *, read: bool = True, candidates: tuple[str, ...] = (), **doubt: Any) -> None:
+    def judge(
+        self, pass_id: str, verdict: str, *, read: bool = True, candidates: tuple[str, ...] = (), **doubt: Any
+    ) -> None:
         """doubt: further fields of PassView about an unread plate."""
         view, detail = self._passes[pass_id], self._details[pass_id]
         rule, zh, en = REASONS[verdict]

@@ -55,7 +55,11 @@ class PlatformSite(Gateway):
     def __init__(self, folder: Path, regulator: RegulatorProcess, pulls: PullSettings = FAST_PULLS) -> None:
         super().__init__(folder, regulator)
         self.regulator, self.lanes, self.is_closed = regulator, (1, 0, 1), False
-        self.ledger, self.queries, self.sides = SqliteLedger(self.file), SqliteQueries(self.file), SqliteSides(self.file)
+        self.ledger, self.queries, self.sides = (
+            SqliteLedger(self.file),
+            SqliteQueries(self.file),
+            SqliteSides(self.file),
+        )
         rows = SqliteRegisterRows(self.file)
         self.registers = RegisterBook(rows, self.clock)
         self.book = PolicyBook(SqlitePolicies(self.file), SqliteRegisters(self.file), self.clock, enterprise_code=ENTERPRISE,
@@ -65,7 +69,11 @@ class PlatformSite(Gateway):
         self.uses = UseDesk(ledger=self.ledger, sides=self.sides, registers=rows, clock=self.clock)
         self.tasks, self.told = SqliteTasks(self.file), Conditions(self.clock, Changes())
         self.findings = PlatformFindings(self.tasks, self.outbox, self.told, self.clock)
-        sinks = {"exceedVehicle": self.over_limit.receive, "basStrategy": self.book.receive, "alarmVehicle": self.findings.receive}
+        sinks = {
+            "exceedVehicle": self.over_limit.receive,
+            "basStrategy": self.book.receive,
+            "alarmVehicle": self.findings.receive,
+        }
         self.pulls = Pulls(self.client, self.outbox, self.clock, sinks, on_condition=self._on_condition, settings=pulls)
         self.relay = Relay(self.outbox, self.client, self.clock, status_provider=lambda: self.status() | self.pulls.versions(),
                            on_condition=self._on_condition, settings=FAST, pulls=self.pulls)  # fmt: skip
@@ -112,7 +120,9 @@ class PlatformSite(Gateway):
 
     # ------------------------------------------------------------ the plant's side
 
-    async def end(self, way: str, plate: str = "云A12345", *, minutes_ago: float = 1, number: int = 1, **vehicle: str) -> Pass:
+    async def end(
+        self, way: str, plate: str = "云A12345", *, minutes_ago: float = 1, number: int = 1, **vehicle: str
+    ) -> Pass:
         """A pass ends as the lane desk ends it, with photographs."""
         place, at_ms = PLACES[way], self.clock.wall_ms() - round(minutes_ago * 60_000)
         pass_id = f"{self._base + number:08x}-1"
@@ -126,7 +136,9 @@ class PlatformSite(Gateway):
         change = Change(photos=photos, entries=[NewEntry("opened", p.lane, pass_id, at_ms, {"direction": way}),
                                                 judging.verdict_entry(p, photos, at_ms)])  # fmt: skip
         async with self.ledger.turn:
-            p = settle(replace(p, head_photo=f"{pass_id}-head", body_photo=f"{pass_id}-body"), self.ledger, change, at_ms)
+            p = settle(
+                replace(p, head_photo=f"{pass_id}-head", body_photo=f"{pass_id}-body"), self.ledger, change, at_ms
+            )
             change.sides += uses_of_pass(p, self.ledger)
             change.entries.append(judging.closing_entry(p, at_ms))
             record = judging.record_of(p, place, {f.kind: f.path for f in photos}, self.goods.goods_for(p).goods)
@@ -138,12 +150,18 @@ class PlatformSite(Gateway):
 
     def log(self, op: str) -> list[tuple[str, str]]:
         """(key, what) of the uploads of an operation, oldest first."""
-        rows = self.file.read(lambda c: c.execute(
-            "select o.key, l.what from upload_log l join outbox o on o.id = l.outbox_id where o.op = ? order by l.id", (op,)).fetchall())
+        rows = self.file.read(
+            lambda c: c.execute(
+                "select o.key, l.what from upload_log l join outbox o on o.id = l.outbox_id where o.op = ? order by l.id",
+                (op,),
+            ).fetchall()
+        )
         return [(row[0], row[1]) for row in rows]  # fmt: skip
 
     def entries(self, kind: str) -> list[dict[str, Any]]:
-        rows = self.file.read(lambda c: c.execute("select body from entry where kind = ? order by seq", (kind,)).fetchall())
+        rows = self.file.read(
+            lambda c: c.execute("select body from entry where kind = ? order by seq", (kind,)).fetchall()
+        )
         return [json.loads(row[0]) for row in rows]
 
 
@@ -154,7 +172,13 @@ def over_limit_item(name: str, plate: str, op: str = "add") -> dict[str, Any]:
 
 def strategy(name: str, from_ms: int, version: int = 1, **changes: Any) -> dict[str, Any]:
     """Level II: no road vehicle of stage IV and below; from then on for a day."""
-    rule = {"ruleId": "r1", "target": "road", "match": {"maxEmissionStage": "4"}, "effect": "refuse", "reason": "橙色预警"}
+    rule = {
+        "ruleId": "r1",
+        "target": "road",
+        "match": {"maxEmissionStage": "4"},
+        "effect": "refuse",
+        "reason": "橙色预警",
+    }
     return {"strategyId": name, "strategyVersion": version, "op": "add", "warningLevel": "orange", "responseLevel": "2",
             "effectiveFrom": local_text(from_ms), "effectiveTo": local_text(from_ms + 86_400_000), "industryType": "02",
             "scope": "enterprise", "rules": [rule], "boardText": "当前Ⅱ级响应", "issueTime": local_text(from_ms)} | changes  # fmt: skip

@@ -40,7 +40,9 @@ def site(tmp_path: Path, running: RegulatorProcess) -> Iterator[PlatformSite]:
 
 
 async def corrected(site: PlatformSite, pass_id: str, **values: str) -> None:
-    await correct(Correction(pass_id, values, "李审核", "看错"), ledger=site.ledger, queries=site.queries, clock=site.clock)
+    await correct(
+        Correction(pass_id, values, "李审核", "看错"), ledger=site.ledger, queries=site.queries, clock=site.clock
+    )
 
 
 def registered(site: PlatformSite, register: str, photos: tuple[str, ...], **values: str) -> str:
@@ -53,7 +55,9 @@ def registered(site: PlatformSite, register: str, photos: tuple[str, ...], **val
     return code
 
 
-def attach(site: PlatformSite, register: str, code: str, name: str, content: bytes = picture(), suffix: str = ".jpg") -> None:
+def attach(
+    site: PlatformSite, register: str, code: str, name: str, content: bytes = picture(), suffix: str = ".jpg"
+) -> None:
     site.registers.attach(register, [code], kind="photo", content=content, suffix=suffix, field_name=name, by="李登记")
 
 
@@ -78,7 +82,9 @@ async def test_corrected_row_reaches_the_regulator_as_revisions_in_order_and_eac
 
 
 @pytest.mark.requirement("S0-79")
-async def test_goods_that_are_known_after_the_passage_are_told_and_what_changes_nothing_is_not(site: PlatformSite) -> None:
+async def test_goods_that_are_known_after_the_passage_are_told_and_what_changes_nothing_is_not(
+    site: PlatformSite,
+) -> None:
     site.relay.start()
     p = await site.end("out", "云A20001", minutes_ago=3, number=2)
     site.settled()
@@ -94,13 +100,18 @@ async def test_goods_that_are_known_after_the_passage_are_told_and_what_changes_
     assert site.revisions(p.record_no) == [1, 2, 3] and findings(site.file) == []
 
 
-async def test_record_that_a_person_had_to_look_at_is_settled_by_the_revision_that_was_taken(site: PlatformSite) -> None:
+async def test_record_that_a_person_had_to_look_at_is_settled_by_the_revision_that_was_taken(
+    site: PlatformSite,
+) -> None:
     p = await site.end("in", "云A30001", number=3, vin="LFWSRXSJ5M1E12346"[:16])
     site.relay.start()
     wait_until(lambda: site.states() == {"parked": 1})
     await corrected(site, p.pass_id, vin="LFWSRXSJ5M1E12346")
     site.settled()
-    assert site.revisions(p.record_no) == [2] and site.regulator.passages()[p.record_no]["content"]["vin"] == "LFWSRXSJ5M1E12346"
+    assert (
+        site.revisions(p.record_no) == [2]
+        and site.regulator.passages()[p.record_no]["content"]["vin"] == "LFWSRXSJ5M1E12346"
+    )
     wait_until(lambda: "uplink.rejected" not in site.conditions)
     assert findings(site.file) == []
 
@@ -114,7 +125,9 @@ async def test_exit_that_moves_to_another_visit_is_told_anew(site: PlatformSite)
     site.settled()
     passages = site.regulator.passages()
     assert first.visit_id == out.visit_id != late.visit_id
-    assert passages[out.record_no]["content"]["visitId"] == late.visit_id == passages[late.record_no]["content"]["visitId"]
+    assert (
+        passages[out.record_no]["content"]["visitId"] == late.visit_id == passages[late.record_no]["content"]["visitId"]
+    )
     assert site.revisions(out.record_no) == [1, 2] and site.revisions(first.record_no) == [1]
 
 
@@ -126,12 +139,23 @@ def test_registered_vehicles_and_machines_and_every_change_of_them_are_uploaded(
     site.uploads.tick()
     site.settled()
     kept = site.things("nonRoadMachinery")[machine]
-    assert (kept["content"]["mein"], kept["content"]["state"], site.revisions(machine)) == ("EX4LW0000P0000231", "1", [1])
-    assert all(kept["content"][name] for name in ("machineNameplatePhoto", "engineNameplatePhoto", "envLabelPhoto", "machinePhoto"))
+    assert (kept["content"]["mein"], kept["content"]["state"], site.revisions(machine)) == (
+        "EX4LW0000P0000231",
+        "1",
+        [1],
+    )
+    assert all(
+        kept["content"][name]
+        for name in ("machineNameplatePhoto", "engineNameplatePhoto", "envLabelPhoto", "machinePhoto")
+    )
     assert site.things("inPlantVehicle")[truck]["content"]["emissionStage"] == "D"
     site.uploads.tick()
-    assert set(site.states()) == {"accepted"} and site.outbox.counts(0)["generated"] == 0, "nothing changed: nothing to send"
-    site.registers.state("machine", {"env_reg_code": machine, "work_area": "料场"}, source="typed", by="李登记", is_partial=True)
+    assert set(site.states()) == {"accepted"} and site.outbox.counts(0)["generated"] == 0, (
+        "nothing changed: nothing to send"
+    )
+    site.registers.state(
+        "machine", {"env_reg_code": machine, "work_area": "料场"}, source="typed", by="李登记", is_partial=True
+    )
     site.registers.remove("in_plant_vehicle", truck, by="李登记", why="报废")
     site.regulator.fault("drop_answer", count=2)
     site.uploads.tick()
@@ -147,7 +171,10 @@ def test_machine_without_its_pictures_waits_for_a_person_and_goes_when_they_are_
     machine = registered(site, "machine", MACHINE_PHOTOS[:2])
     site.uploads.tick()
     wait_until(lambda: site.states() == {"parked": 1})
-    assert "envLabelPhoto" in site.conditions["uplink.rejected"].text_en or site.row(f"nonRoadMachinery/{machine}")["last_error"]
+    assert (
+        "envLabelPhoto" in site.conditions["uplink.rejected"].text_en
+        or site.row(f"nonRoadMachinery/{machine}")["last_error"]
+    )
     rough = picture("PNG", (2600, 1900), is_rough=True)
     assert len(rough) > 1 << 20, "larger than the line takes: it is made smaller"
     attach(site, "machine", machine, "env_label_photo", rough, ".png")
@@ -159,7 +186,9 @@ def test_machine_without_its_pictures_waits_for_a_person_and_goes_when_they_are_
 
 @pytest.mark.requirement("S0-86", "S0-87")
 async def test_use_of_machines_and_in_plant_vehicles_is_uploaded_once_over_an_outage(site: PlatformSite) -> None:
-    truck = registered(site, "in_plant_vehicle", ("env_list_photo",), plate_no="云A50001", plate_colour="1", register_date="2024-04-01")
+    truck = registered(
+        site, "in_plant_vehicle", ("env_list_photo",), plate_no="云A50001", plate_colour="1", register_date="2024-04-01"
+    )
     machine = registered(site, "machine", MACHINE_PHOTOS)
     await site.end("in", "云A50001", number=7)
     at_ms = site.clock.wall_ms() - 3_600_000
@@ -171,9 +200,17 @@ async def test_use_of_machines_and_in_plant_vehicles_is_uploaded_once_over_an_ou
     site.regulator.fault("drop_answer", count=3)
     site.relay.start()
     site.settled()
-    uses = {row["content"]["passageState"]: row["content"] for row in site.things("nonRoadRecord").values() if row["content"]["envRegCode"] == machine}
+    uses = {
+        row["content"]["passageState"]: row["content"]
+        for row in site.things("nonRoadRecord").values()
+        if row["content"]["envRegCode"] == machine
+    }
     assert set(uses) == {"2", "3"} and (uses["3"]["workArea"], uses["3"]["workHours"]) == ("料场", "1.5")
-    assert [row["content"]["passageState"] for row in site.things("inPlantRecord").values() if row["content"]["envRegCode"] == truck] == ["1"]
+    assert [
+        row["content"]["passageState"]
+        for row in site.things("inPlantRecord").values()
+        if row["content"]["envRegCode"] == truck
+    ] == ["1"]
     assert site.outbox.base_of(f"use/{side}") and findings(site.file) == []
 
 
@@ -189,7 +226,9 @@ async def test_booking_announces_one_entry_and_is_used_up_by_it(site: PlatformSi
     assert not site.goods.has_booking("云A60001", "1", now_ms)
     await site.goods.record({"source": "reservation", "plate_no": "云A60001", "plate_colour": "1", "direction": "in", "by": "预约",
                              "goods_name": "焦煤", "at_ms": now_ms + 3_600_000})  # fmt: skip
-    assert site.goods.has_booking("云A60001", "1", now_ms) and not site.goods.has_booking("云A60001", "1", now_ms - 86_400_000)
+    assert site.goods.has_booking("云A60001", "1", now_ms) and not site.goods.has_booking(
+        "云A60001", "1", now_ms - 86_400_000
+    )
     identity = Identity(plate_no="云A60001", plate_colour="1", confidence=1.0)
     facts = site.book.facts(identity, "in", now_ms, has_booking=site.goods.has_booking("云A60001", "1", now_ms))
     assert facts.has_booking is True

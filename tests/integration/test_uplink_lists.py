@@ -36,7 +36,9 @@ def verdict_on(site: PlatformSite, plate: str, **vehicle: str) -> str:
 def test_list_is_in_force_soon_after_the_heartbeat_names_it_and_a_removal_lifts_it(site: PlatformSite) -> None:
     site.relay.start()
     plates = [f"云C5678{n}" for n in range(5)]  # three pages
-    site.taken("exceedVehicle", site.publish("exceedVehicle", *(over_limit_item(f"A{p}", p) for p in plates)), within_s=5)
+    site.taken(
+        "exceedVehicle", site.publish("exceedVehicle", *(over_limit_item(f"A{p}", p) for p in plates)), within_s=5
+    )
     assert [verdict_on(site, plate) for plate in plates] == ["over-limit"] * 5
     assert len(site.entries("over_limit")) == 1, "one transaction for all pages"
     version = site.publish("exceedVehicle", over_limit_item("A云C56780", "云C56780", "remove"))
@@ -46,7 +48,9 @@ def test_list_is_in_force_soon_after_the_heartbeat_names_it_and_a_removal_lifts_
 
 
 @pytest.mark.requirement("S0-102", "S0-73")
-def test_list_published_during_an_outage_is_taken_after_it_and_only_once(site: PlatformSite, running: RegulatorProcess) -> None:
+def test_list_published_during_an_outage_is_taken_after_it_and_only_once(
+    site: PlatformSite, running: RegulatorProcess
+) -> None:
     site.relay.start()
     wait_until(lambda: site.relay.is_up)
     running.fault("error_200", count=-1, op="exceedVehicle", code=50001)
@@ -85,7 +89,11 @@ def test_list_with_a_wrong_signature_is_never_believed(site: PlatformSite, runni
 
 
 def test_list_cut_off_between_taking_it_and_noting_its_version_changes_nothing_twice(site: PlatformSite) -> None:
-    items = [over_limit_item("D1", "云C80001"), over_limit_item("D2", "云C80002"), over_limit_item("D2", "云C80002", "remove")]
+    items = [
+        over_limit_item("D1", "云C80001"),
+        over_limit_item("D2", "云C80002"),
+        over_limit_item("D2", "云C80002", "remove"),
+    ]
     for kind, sink, said in (("over_limit", site.over_limit.receive, items),
                              ("policy", site.book.receive, [strategy("D-1", site.clock.wall_ms() + 60_000), strategy("D-2", 0, scope="moon")])):  # fmt: skip
         sink(said)
@@ -114,10 +122,14 @@ def test_list_that_cannot_be_asked_for_is_told_and_one_with_a_bad_item_is_refuse
 
 
 @pytest.mark.requirement("S0-103", "S0-104")
-def test_pushed_policy_takes_effect_and_is_confirmed_once_when_every_reachable_lane_judges_by_it(site: PlatformSite) -> None:
+def test_pushed_policy_takes_effect_and_is_confirmed_once_when_every_reachable_lane_judges_by_it(
+    site: PlatformSite,
+) -> None:
     site.relay.start()
     now_ms = site.clock.wall_ms()
-    site.taken("basStrategy", site.publish("basStrategy", strategy("YN-7", now_ms), strategy("YN-8", now_ms, scope="moon")))
+    site.taken(
+        "basStrategy", site.publish("basStrategy", strategy("YN-7", now_ms), strategy("YN-8", now_ms, scope="moon"))
+    )
     assert [h["policy_id"] for h in site.book.held()] == ["YN-8"] and site.book.response_level() == "2"
     assert [p.policy_id for p in site.book.waiting()] == ["YN-7"]
     site.uploads.tick()
@@ -170,7 +182,9 @@ def test_answer_to_an_over_limit_entry_is_uploaded_with_its_evidence_and_the_cas
 
 
 @pytest.mark.requirement("S0-105", "S0-91")
-async def test_passage_that_the_platform_finds_in_breach_is_a_task_with_its_record_told_until_closed(site: PlatformSite) -> None:
+async def test_passage_that_the_platform_finds_in_breach_is_a_task_with_its_record_told_until_closed(
+    site: PlatformSite,
+) -> None:
     p = await site.end("in")
     site.relay.start()
     finding = {"alarmId": "H1", "recordNo": p.record_no, "plateNo": "云A12345", "plateColor": "1", "passTime": "2026-11-21 19:33:11",

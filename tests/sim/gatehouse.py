@@ -261,7 +261,9 @@ class Gatehouse:
         self.place = Place("5303020007", LANE, "东门进1道", "in", "1", "01", "C01-H", "C01-B")
         self.has_crashed = False
         self._build()
-        self.registers.import_document({"vehicles": VEHICLES, "over_limit": OVER_LIMIT, "response_level": "2"}, accepted_by="李")
+        self.registers.import_document(
+            {"vehicles": VEHICLES, "over_limit": OVER_LIMIT, "response_level": "2"}, accepted_by="李"
+        )
         self.lane.power_on()
 
     def _build(self) -> None:

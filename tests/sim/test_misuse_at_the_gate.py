@@ -19,7 +19,7 @@ async def house(tmp_path):
     reader = LedgerReader(tmp_path)
     gatehouse.tasks = SqliteTasks(gatehouse.file)
     watch = MisuseWatch(
-        SqliteMisuseReads(reader, gatehouse.file),
+        SqliteMisuseReads(reader, gatehouse.file.data_dir, gatehouse.file),
         gatehouse.tasks,
         gatehouse.clock,
         gatehouse.conditions,

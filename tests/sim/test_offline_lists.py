@@ -100,7 +100,9 @@ async def test_a_change_goes_out_as_a_difference_and_at_once(house, roster):
 
 @pytest.mark.requirement("X-02")
 async def test_lost_messages_are_told_again_from_the_missing_part(house, roster):
-    house.registers.import_document({"vehicles": [VEHICLES[0] | {"plate_no": f"云D{n:05d}"} for n in range(400)]}, accepted_by="李")
+    house.registers.import_document(
+        {"vehicles": [VEHICLES[0] | {"plate_no": f"云D{n:05d}"} for n in range(400)]}, accepted_by="李"
+    )
     await ready(house)
     taken = await told(house, roster, drop=lambda n: n in (3, 7))
     assert 12 <= taken <= 16 and roster.count == 403

@@ -203,7 +203,9 @@ def test_check_of_many_days_derives_few_anew_and_still_finds_a_changed_column_ro
     days = sorted(file.read(ready_days))
     derived = []
     whole = ledger_pack.columns_of
-    monkeypatch.setattr(ledger_pack, "columns_of", lambda conn, day, *more: derived.append(day) or whole(conn, day, *more))
+    monkeypatch.setattr(
+        ledger_pack, "columns_of", lambda conn, day, *more: derived.append(day) or whole(conn, day, *more)
+    )
     assert file.read(wrong_days) == [] and len(derived) * 10 < len(days), "bytes are read, few days are parsed"
     assert file.read(lambda c: wrong_days(c, is_whole=True)) == [] and set(days) <= set(derived)
     quiet = next(d for d in days if (days[-1] - d) % ledger_pack.SAMPLE > 1)

@@ -55,7 +55,7 @@ class Stage:
         self.reader = LedgerReader(folder)
         self.conditions = Conditions(self.clock, Changes())
         self.thumbs: dict[str, np.ndarray] = {}
-        self.reads = SqliteMisuseReads(self.reader, self.file)
+        self.reads = SqliteMisuseReads(self.reader, self.file.data_dir, self.file)
         self.watch = MisuseWatch(
             self.reads, self.tasks, self.clock, self.conditions, load_figures(), lambda: self.thumbs
         )
@@ -288,7 +288,9 @@ async def shown(stage, passage, jpeg, at_ms=0):
     ("DA1234", "DA1234", False, True),  # one picture, coded anew, under two plates
     ("DA1234", "DA1235", True, True),  # one moment of one camera for two passes
 ])  # fmt: skip
-async def test_alike_photographs_are_one_only_if_bytes_moment_or_plates_say_so(stage, first, second, same_moment, is_told):
+async def test_alike_photographs_are_one_only_if_bytes_moment_or_plates_say_so(
+    stage, first, second, same_moment, is_told
+):
     one, other = some(2)
     assert one.vehicle["plate_no"] != other.vehicle["plate_no"]
     await shown(stage, one, render(first))

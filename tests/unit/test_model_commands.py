@@ -92,10 +92,16 @@ def test_labels_become_a_set_on_which_a_new_model_is_gauged_used_and_gone_back_f
     figures = compared["figures"]["all"]
     assert figures["n"] == 6 and figures["fixed"] == figures["broken"] == 0 and figures["p"] == 1.0  # it reads the same
     assert figures["old"]["right"] == figures["new"]["right"] == 6
-    worse = json.loads(said("models", "add", confused(another(tmp_path, mark=b"\7")), "--by", "李工", "--json")[1])["sha256"]
-    compared = json.loads(said("models", "gauge", worse[:8], "--set", "set", "--split", "all", "--out", "page", "--json")[1])
+    worse = json.loads(said("models", "add", confused(another(tmp_path, mark=b"\7")), "--by", "李工", "--json")[1])[
+        "sha256"
+    ]
+    compared = json.loads(
+        said("models", "gauge", worse[:8], "--set", "set", "--split", "all", "--out", "page", "--json")[1]
+    )
     figures = compared["figures"]["all"]
-    assert (figures["better"], figures["fixed"]) == ("no", 0) and figures["newly_wrong"] == figures["broken"] == figures["old"]["right"] >= 6
+    assert (figures["better"], figures["fixed"]) == ("no", 0) and figures["newly_wrong"] == figures[
+        "broken"
+    ] == figures["old"]["right"] >= 6
     assert (tmp_path / "page/compare.html").read_text("utf-8").count("<figure>") == figures["broken"]
     assert said("models", "use", new[:8], "--by", "李工", "--why", "试用")[0] == 0
     listed = json.loads(said("models", "list", "--json")[1])

@@ -139,7 +139,9 @@ def test_an_import_is_no_audit(site):
     assert site.judge("云A77777").rule_id == "unaudited-vehicle" and site.judge("云A77777").verdict == HOLD
     site.registers.import_document({"vehicles": [one]}, accepted_by="赵审核")
     assert site.judge("云A77777").rule_id != "unaudited-vehicle"
-    said = [e.body for e in SqliteQueries(site.file).entries() if e.kind == "register" and e.body["key"] == "云A77777/1"]
+    said = [
+        e.body for e in SqliteQueries(site.file).entries() if e.kind == "register" and e.body["key"] == "云A77777/1"
+    ]
     assert [(b["by"], "checks" in b) for b in said] == [("import", False), ("赵审核", True)]
 
 
@@ -212,7 +214,9 @@ def test_the_regulator_may_withdraw_its_strategy(site):
 @pytest.mark.requirement("X-21")
 def test_an_exception_lifts_the_rules_until_it_ends_or_is_revoked_and_is_in_the_days_report(site):
     site.book.set_level("2", by="李", reason="演练")
-    site.registers.import_document({"vehicles": [VEHICLES[0] | {"emission_stage": "3"}], "response_level": "2"}, accepted_by="李")
+    site.registers.import_document(
+        {"vehicles": [VEHICLES[0] | {"emission_stage": "3"}], "response_level": "2"}, accepted_by="李"
+    )
     assert site.judge().verdict == DENY
     granted = site.exceptions.grant(plate_no="云A12345", plate_colour="1", reason_kind="livelihood", reason="供暖用煤",
                                     approver="王局", hours=24)  # fmt: skip

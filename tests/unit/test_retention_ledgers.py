@@ -57,8 +57,16 @@ class Plant:
 
     async def lived(self) -> None:
         for code in ("4-YD000001", "4-YD000002"):
-            self.book.state("machine", {"env_reg_code": code, "owner": "厂", "fuel_type": "C", "emission_stage": "D", "pin": "EXLW500"}, source="typed", by="李", is_partial=True)
-            self.book.attach("machine", [code], kind="photo", content=JPEG, suffix=".jpg", field_name="machine_photo", by="李")
+            self.book.state(
+                "machine",
+                {"env_reg_code": code, "owner": "厂", "fuel_type": "C", "emission_stage": "D", "pin": "EXLW500"},
+                source="typed",
+                by="李",
+                is_partial=True,
+            )
+            self.book.attach(
+                "machine", [code], kind="photo", content=JPEG, suffix=".jpg", field_name="machine_photo", by="李"
+            )
         for month in range(1, 13):
             self.now_ms = START_MS + month * 30 * DAY_MS
             await self.uses.record("machine", "4-YD000001", use="work", at_ms=self.now_ms - 1000, by="李机手", hours=1)
@@ -84,7 +92,9 @@ async def test_machine_out_of_use_and_its_use_records_go_after_five_years_one_in
     counts = await plant.sweep(START_MS + 6 * YEAR_MS + 10 * DAY_MS)
     assert (counts["side_records"], counts["machine"]) == (10, 1) and plant.machines() == {"4-YD000002"}
     assert plant.one("select count(*) from entry where pass_id like '%YD000001'") == 0
-    assert counts["documents"] == 1 and len(list((plant.file.data_dir / "documents").rglob("*.jpg"))) == 1, "its papers with it"
+    assert counts["documents"] == 1 and len(list((plant.file.data_dir / "documents").rglob("*.jpg"))) == 1, (
+        "its papers with it"
+    )
     assert sum((await plant.sweep(START_MS + 6 * YEAR_MS + 12 * DAY_MS)).values()) == 0 and findings(plant.file) == []
 
 
@@ -95,7 +105,9 @@ async def test_nothing_that_the_regulator_has_not_taken_or_that_is_held_is_delet
     plant.outbox.put("nonRoadMachinery", "nonRoadMachinery/4-YD000001", "machine/4-YD000001", {"in_use": "0"}, START_MS)
     side = plant.one("select side_id from side_record where kind = 'use' order by at_ms limit 1")
     plant.outbox.put("nonRoadRecord", "R1", f"use/{side}", {"use": "work"}, START_MS)
-    hold = await plant.holds.place_hold(by="核查员", why="核查", now_ms=START_MS, from_ms=START_MS + 80 * DAY_MS, until_ms=START_MS + 100 * DAY_MS)
+    hold = await plant.holds.place_hold(
+        by="核查员", why="核查", now_ms=START_MS, from_ms=START_MS + 80 * DAY_MS, until_ms=START_MS + 100 * DAY_MS
+    )
     counts = await plant.sweep(last)
     assert (counts["side_records"], counts["machine"], counts["documents"]) == (11, 0, 0), "one is unsent, one is held"
     for row in plant.outbox.due(NEVER_MS, 10):

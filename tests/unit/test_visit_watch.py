@@ -32,10 +32,10 @@ async def test_visits_that_do_not_add_up_are_told_and_end_when_they_do(site):
     assert codes() == ["visits.overdue"] and "1 辆车" in told.list()[0].text_zh and "云A10001" in told.list()[0].text_zh
     await site.end(a_pass(3, "云A10001", "out", at("2026-11-20 08:00:00")))
     assert codes() == []
-    await site.end(a_pass(4, "云A10003", "out", at("2026-11-20 08:00:00")))
+    await site.end(a_pass(4, "云A77777", "out", at("2026-11-20 08:00:00")))
     await site.end(a_pass(5, "云A10002", "in", at("2026-11-20 08:05:00")))
     assert codes() == ["visits.unpaired", "visits.exit_missed"]
-    await site.end(a_pass(6, "云A10003", "in", at("2026-11-20 07:30:00")))  # the entry is drained late
+    await site.end(a_pass(6, "云A77777", "in", at("2026-11-20 07:30:00")))  # the entry is drained late
     assert codes() == ["visits.exit_missed"]
     await site.end(a_pass(7, "云A10002", "out", at("2026-11-20 08:10:00")))
     site.now_ms += 86_400_000

@@ -87,7 +87,9 @@ def nobody(plate, colour):
     (["云A11118", "云A1111B"], "云A11118", [], "exact"),
     (["云A1111B", "云A11148"], "云A11118", [], "near"),  # a confusable one is likelier
 ])  # fmt: skip
-def test_exit_one_character_off_is_inferred_only_where_one_plate_is_no_vehicle_of_the_plant(inside, out, registered, basis):
+def test_exit_one_character_off_is_inferred_only_where_one_plate_is_no_vehicle_of_the_plant(
+    inside, out, registered, basis
+):
     crossings = [crossing(n, plate, "in", n / 10) for n, plate in enumerate(inside, 1)] + [crossing(9, out, "out", 2)]
     found = pair([], crossings, near_within_ms=24 * HOUR, is_known=lambda plate, colour: plate in registered)
     assert [v.pair_basis for v in found.values() if v.out_pass == "p9"] == [basis]

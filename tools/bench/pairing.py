@@ -35,7 +35,9 @@ ARMS = ("confusable", "random", "late", "series")
 LATE_EVERY, LATE_MS = 50, 4 * 3_600_000  # [assumed] a lane that was cut off for up to four hours
 TARGET = 0.995
 MOST_WRONG = 0.002  # of the pairs that are made, in every arm: a wrong pair is worse than none
-HARD = ("series",)  # a misread plate is often another vehicle's there: nothing can be inferred, only wrong pairs are judged
+HARD = (
+    "series",
+)  # a misread plate is often another vehicle's there: nothing can be inferred, only wrong pairs are judged
 _DIGITS, _LETTERS = "0123456789", "ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
@@ -53,7 +55,9 @@ def measure(visits: int, misread: float, seed: int, as_json: bool) -> int:
         for arm, found in result["arms"].items():
             print(arm, *[f"{name}={value}" for name, value in found.items()])
     arms = result["arms"]
-    return int(any(f["wrong_share"] > MOST_WRONG or (a not in HARD and f["right_share"] < TARGET) for a, f in arms.items()))
+    return int(
+        any(f["wrong_share"] > MOST_WRONG or (a not in HARD and f["right_share"] < TARGET) for a, f in arms.items())
+    )
 
 
 def figures(arm: str, visits: int, misread: float, seed: int) -> dict[str, Any]:

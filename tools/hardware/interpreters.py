@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tools.hardware import data
+from tools.hardware.tables import HEAD
 
 TOLD = data.toml("interpreters.toml")
 ROWS: dict[str, list[list[Any]]] = TOLD["partitions"]
@@ -24,7 +25,7 @@ def header() -> str:
 
 
 def page() -> str:
-    made = f"<!-- {MADE} -->\n# 解释器 Interpreter\n\n"
+    made = f"<!-- {MADE} -->\n# 解释器 Interpreter\n\n{HEAD}\n"
     made += (
         "`lvzha flash` 写入的 MicroPython 由安装人员自备（`--interpreter FILE`）。KC868-A16 和 W5500-EVB-Pico 的程序不放进内存，须在 ROMFS 分区里运行；"
         "官方发布的固件没有这个分区，**要自己编译一次**，以后更新只换 ROMFS 里的程序。`lvzha flash` 先查分区，没有或太小就拒绝并说明；没有 journal 分区时只提示。\n\n"

@@ -27,7 +27,14 @@ KEYS = {
 SINGLE = ("exceedConfirm", "strategyConfirm")  # one object, not a list
 LISTS = ("exceedVehicle", "basStrategy", "alarmVehicle")
 VERSIONS = {"exceedVehicle": "exceedVersion", "basStrategy": "strategyVersion", "alarmVehicle": "alarmVersion"}
-PICTURES = ("envListPhoto", "licencePhoto", "machineNameplatePhoto", "engineNameplatePhoto", "envLabelPhoto", "machinePhoto")
+PICTURES = (
+    "envListPhoto",
+    "licencePhoto",
+    "machineNameplatePhoto",
+    "engineNameplatePhoto",
+    "envLabelPhoto",
+    "machinePhoto",
+)
 NEEDED_PICTURES = {"nonRoadMachinery": ("machineNameplatePhoto", "envLabelPhoto")}
 _TIME, _DAY = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", r"\d{4}-\d\d-\d\d"
 _REV = Rule("rev", "A", r"[1-9]\d{0,5}", True)
@@ -59,7 +66,10 @@ def take(db: sqlite3.Connection, code: str, op: str, item: dict[str, Any]) -> bo
     _check(op, item)
     if op in ("nonRoadRecord", "inPlantRecord"):
         parent = "nonRoadMachinery" if op == "nonRoadRecord" else "inPlantVehicle"
-        known = db.execute("select 1 from thing where enterprise_code = ? and op = ? and item_key = ?", (code, parent, item["envRegCode"]))
+        known = db.execute(
+            "select 1 from thing where enterprise_code = ? and op = ? and item_key = ?",
+            (code, parent, item["envRegCode"]),
+        )
         if known.fetchone() is None:
             raise Refused(rules.PARENT_UNKNOWN, f"{item['envRegCode']} is not registered")
     if op == "exceedConfirm" and not _is_listed(db, item["exceedId"]):
@@ -68,13 +78,22 @@ def take(db: sqlite3.Connection, code: str, op: str, item: dict[str, Any]) -> bo
     rev = item.get("rev", 1)
     text = json.dumps(item, ensure_ascii=False, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    known = db.execute("select rev, content_sha256 from thing where enterprise_code = ? and op = ? and item_key = ?", (code, op, key)).fetchone()
+    known = db.execute(
+        "select rev, content_sha256 from thing where enterprise_code = ? and op = ? and item_key = ?", (code, op, key)
+    ).fetchone()
     if known is not None and rev <= known["rev"]:
         if rev == known["rev"] and digest != known["content_sha256"]:
             raise Refused(rules.CONFLICT, f"rev {rev} is known with other content")
-        db.execute("update thing set times_received = times_received + 1 where enterprise_code = ? and op = ? and item_key = ?", (code, op, key))
+        db.execute(
+            "update thing set times_received = times_received + 1 where enterprise_code = ? and op = ? and item_key = ?",
+            (code, op, key),
+        )
         return True
-    plain = {name: f"{len(value)} characters" if name in PICTURES else value for name, value in item.items() if name != "photos"}
+    plain = {
+        name: f"{len(value)} characters" if name in PICTURES else value
+        for name, value in item.items()
+        if name != "photos"
+    }
     plain |= {"photos": len(item["photos"])} if item.get("photos") else {}
     db.execute(
         "insert into thing values (?, ?, ?, ?, ?, ?, ?, 1) on conflict (enterprise_code, op, item_key) do update set rev = excluded.rev,"
@@ -100,7 +119,9 @@ def _check(op: str, item: dict[str, Any]) -> None:
     for name in NEEDED_PICTURES.get(op, ()) if in_use else ():
         if not item.get(name):
             raise Refused(rules.FIELD_MISSING, f"{name}: required")
-    for name, text in [(n, item[n]) for n in PICTURES if item.get(n)] + [("photos", t) for t in item.get("photos") or ()]:
+    for name, text in [(n, item[n]) for n in PICTURES if item.get(n)] + [
+        ("photos", t) for t in item.get("photos") or ()
+    ]:
         _check_picture(name, text)
 
 

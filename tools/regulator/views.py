@@ -55,7 +55,9 @@ class Views:
 
     def things(self, op: str) -> list[dict[str, Any]]:
         """Newest revision of every thing of an operation: item_key, rev, times_received, content (wire words)."""
-        rows = self._storage.rows("select item_key, rev, times_received, content from thing where op = ? order by item_key", op)
+        rows = self._storage.rows(
+            "select item_key, rev, times_received, content from thing where op = ? order by item_key", op
+        )
         return [{**dict(row), "content": json.loads(row["content"])} for row in rows]
 
     def heartbeat(self) -> dict[str, Any]:

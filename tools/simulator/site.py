@@ -117,7 +117,14 @@ class Site:
         self._import_registers()
 
     def _import_registers(self) -> None:
-        argv = [*_lvzha("import"), str(self.folder.registers), "--config", str(self.folder.settings), "--accepted-by", "simulator"]
+        argv = [
+            *_lvzha("import"),
+            str(self.folder.registers),
+            "--config",
+            str(self.folder.settings),
+            "--accepted-by",
+            "simulator",
+        ]
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
             raise SiteRefused(f"the registers were not taken: {done.stdout}{done.stderr}")

@@ -130,7 +130,9 @@ class _Owner(threading.Thread):
 
     # ------------------------------------------------------------ from any thread
 
-    def request(self, from_ms: int, until_ms: int, max_frames: int, kind: str = "burst") -> Future[list[tuple[int, Any]]]:
+    def request(
+        self, from_ms: int, until_ms: int, max_frames: int, kind: str = "burst"
+    ) -> Future[list[tuple[int, Any]]]:
         """A burst or clip from the capture process; an empty list at once when there is none, or when it dies meanwhile."""
         answer: Future[list[tuple[int, Any]]] = Future()
         with self._lock:

@@ -206,7 +206,12 @@ class Capture:
     def clip(self, from_ms: int, until_ms: int) -> bytes:
         """The stream of [from_ms, until_ms], from the key frame before it on, as MP4; empty without pictures."""
         with self._lock:
-            packets, extradata, codec, state = self._ring.window(from_ms, until_ms), self._extradata, self._codec, self.state
+            packets, extradata, codec, state = (
+                self._ring.window(from_ms, until_ms),
+                self._extradata,
+                self._codec,
+                self.state,
+            )
         if state.refused:
             return b""
         try:

@@ -20,7 +20,10 @@ MAX_PIXELS = 50_000_000
 LONG_SIDE_PX = 1600  # a code of 40 mm on a sheet that fills the picture still has 4 pixels a module
 LEAST_CHARS = 12  # a list's code carries a VIN or a number of 20 and more; what creases feign is shorter
 UNBENT_AT_MOST = 6  # tries per picture
-FAINT_PLACE, FAINTEST = np.ones((5, 5), np.uint8), 10.0  # a few modules at a quarter of the size; grey levels between ink and paper
+FAINT_PLACE, FAINTEST = (
+    np.ones((5, 5), np.uint8),
+    10.0,
+)  # a few modules at a quarter of the size; grey levels between ink and paper
 LEAN = 1.6  # longest side of a code in the picture against its shortest
 BUDGET_S = 5.0  # for one picture; what is not read by then is photographed again
 Grey = np.ndarray  # uint8 (h, w)
@@ -120,7 +123,9 @@ def _levelled(grey: Grey) -> Grey:
     soft = cv2.GaussianBlur(grey, (0, 0), 1.0)
     small = _scaled(soft, 0.25)
     low, high = cv2.erode(small, FAINT_PLACE), cv2.dilate(small, FAINT_PLACE)
-    low, high = (cv2.resize(cv2.blur(part, (9, 9)), (grey.shape[1], grey.shape[0])).astype(np.float32) for part in (low, high))
+    low, high = (
+        cv2.resize(cv2.blur(part, (9, 9)), (grey.shape[1], grey.shape[0])).astype(np.float32) for part in (low, high)
+    )
     return np.clip((soft - low) * (255 / np.maximum(high - low, FAINTEST)), 0, 255).astype(np.uint8)
 
 

@@ -30,14 +30,14 @@ class SqlitePersonalData:
             return 0
         marks = ",".join("?" * len(values))
         passes = self._file.read(
-            lambda c: [r[0] for r in c.execute(f"select distinct pass_id from personal where value in ({marks})", values)]
+            lambda c: [
+                r[0] for r in c.execute(f"select distinct pass_id from personal where value in ({marks})", values)
+            ]
         )
         with closing(labels.SqliteLabels(self._file.data_dir)) as store:
             return store.erase(passes, [normal_form(value) for value in values])
 
-    def _erase(
-        self, conn: sqlite3.Connection, values: list[str], by: str, why: str, now_ms: int, samples: int
-    ) -> int:
+    def _erase(self, conn: sqlite3.Connection, values: list[str], by: str, why: str, now_ms: int, samples: int) -> int:
         marks = ",".join("?" * len(values))
         digests = [
             row[0]
@@ -46,6 +46,8 @@ class SqlitePersonalData:
         conn.execute(f"delete from personal where value in ({marks})", values)
         places = len(digests)
         if places or samples:
-            body = {"by": by, "why": why, "digests": digests, "places": places} | ({"samples": samples} if samples else {})
+            body = {"by": by, "why": why, "digests": digests, "places": places} | (
+                {"samples": samples} if samples else {}
+            )
             self._file.chain.append(conn, [NewEntry("erased", "", "", now_ms, body)], {}, {})
         return places

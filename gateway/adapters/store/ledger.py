@@ -114,7 +114,8 @@ class SqliteLedger:
     def told(self, pass_id: str) -> tuple[int, dict[str, Any]] | None:
         def ask(conn: sqlite3.Connection) -> tuple[int, dict[str, Any]] | None:
             row = conn.execute(
-                "select rev, record from outbox where pass_id = ? and state <> 'waiting' order by rev desc limit 1", (pass_id,)
+                "select rev, record from outbox where pass_id = ? and state <> 'waiting' order by rev desc limit 1",
+                (pass_id,),
             ).fetchone()
             return (row["rev"], json.loads(unseal(conn, row["record"]))) if row else None
 
@@ -198,4 +199,3 @@ def sets_of(
         if conn is not None and e.kind == CLOSED and (raw := raw_digest(conn, e.pass_id, 2**62, None)):
             sets[e.pass_id]["raw"] = raw
     return sets
-

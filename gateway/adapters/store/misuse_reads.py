@@ -192,13 +192,22 @@ def _looks(path: Path) -> bytes | None:
 
 
 class SqliteMisuseReads:
-    """services.misuse.MisuseReads. source: reads; file: where marks and memory are written."""
+    """services.misuse.MisuseReads. source: reads; data_dir: of the ledger; file: where marks and memory are written, for
+    who only looks None."""
 
-    def __init__(self, source: Any, file: LedgerFile) -> None:
-        self._source, self._file = source, file
+    def __init__(self, source: Any, data_dir: Path, file: LedgerFile | None = None) -> None:
+        self._source, self._data_dir, self._writer = source, data_dir, file
+
+    @property
+    def _file(self) -> LedgerFile:
+        if self._writer is None:
+            raise RuntimeError("these reads were made without a ledger to write to")
+        return self._writer
 
     def seen(self, from_ms: int, now_ms: int, near_bits: int) -> Seen:
-        return self._source.read(lambda conn: seen(conn, from_ms, now_ms, near_bits=near_bits, data_dir=self._file.data_dir))
+        return self._source.read(
+            lambda conn: seen(conn, from_ms, now_ms, near_bits=near_bits, data_dir=self._data_dir)
+        )
 
     def mark_photos(self, from_ms: int) -> int:
         return mark_photos(self._file, from_ms)

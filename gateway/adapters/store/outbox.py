@@ -118,7 +118,12 @@ class SqliteOutbox:
             if known and json.loads(known["record"]) == record | {"rev": known["rev"]}:
                 return known["rev"]
             rev = known["rev"] + 1 if known else 1
-            insert_upload(conn, NewUpload(op, revision_key(base, rev), subject, {}, False, rev), to_json(record | {"rev": rev}), now_ms)
+            insert_upload(
+                conn,
+                NewUpload(op, revision_key(base, rev), subject, {}, False, rev),
+                to_json(record | {"rev": rev}),
+                now_ms,
+            )
             return rev
 
         return self._file.write(put)
@@ -150,7 +155,9 @@ class SqliteOutbox:
                     "select seq, pass_id, body from entry where kind not in ('opened', 'verdict', 'answer', 'closed') and kind = ?"
                     " and seq > ? order by seq limit ?", (kind, seq, limit)
                 ).fetchall()  # fmt: skip
-            return [(r["seq"], r["pass_id"], json.loads(r["body"])) for r in sorted(rows, key=lambda r: r["seq"])[:limit]]
+            return [
+                (r["seq"], r["pass_id"], json.loads(r["body"])) for r in sorted(rows, key=lambda r: r["seq"])[:limit]
+            ]
 
         return self._file.read(ask)
 
@@ -158,7 +165,9 @@ class SqliteOutbox:
 
     def mark(self, name: str) -> int:
         """A number kept under a name; 0 before there is one."""
-        row = self._file.read(lambda c: c.execute("select value from setting where name = ?", (f"uplink.{name}",)).fetchone())
+        row = self._file.read(
+            lambda c: c.execute("select value from setting where name = ?", (f"uplink.{name}",)).fetchone()
+        )
         return int(row[0]) if row else 0
 
     def set_mark(self, name: str, number: int) -> None:
@@ -181,7 +190,8 @@ def insert_upload(conn: sqlite3.Connection, upload: NewUpload, record: str, now_
 
 def newest_of(conn: sqlite3.Connection, base: str) -> sqlite3.Row | None:
     return conn.execute(
-        "select * from outbox where key = ? or (key > ? and key < ?) order by rev desc limit 1", (base, f"{base}#", f"{base}#:")
+        "select * from outbox where key = ? or (key > ? and key < ?) order by rev desc limit 1",
+        (base, f"{base}#", f"{base}#:"),
     ).fetchone()  # ":" follows "9"
 
 

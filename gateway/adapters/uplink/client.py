@@ -75,7 +75,9 @@ class HttpRegulator:
     ) -> None:
         self._profile, self._enterprise_code, self._app_id = profile, enterprise_code, app_id
         self._clock, self._master = clock, master
-        self._photos = PhotoFolder(data_dir, max_bytes=profile.photo_max_bytes, document_max_bytes=profile.document_max_bytes)
+        self._photos = PhotoFolder(
+            data_dir, max_bytes=profile.photo_max_bytes, document_max_bytes=profile.document_max_bytes
+        )
         self._transport = Transport(
             profile, base_url=base_url, private_key=private_key, platform_key=platform_key, ca_file=ca_file
         )

@@ -44,12 +44,12 @@ def _rain(pictures: Iterable[np.ndarray], rng: np.random.Generator) -> Iterator[
             rng.uniform(0, 1280, 420), rng.uniform(-30, 720, 420), rng.uniform(12, 34, 420), strict=True
         ):
             end = (int(x + slant * length), int(y + length))
-            cv2.line(streaks, (int(x), int(y)), end, int(rng.integers(50, 110)), 1, cv2.LINE_AA)
+            cv2.line(streaks, (int(x), int(y)), end, (int(rng.integers(50, 110)),), 1, cv2.LINE_AA)
         wet = cv2.add(wet, cv2.merge([cv2.GaussianBlur(streaks, (0, 0), 0.8)] * 3))
         soft = cv2.GaussianBlur(wet, (0, 0), 5)
         mask = np.zeros(wet.shape[:2], np.uint8)
         for x, y, r in drops:
-            cv2.circle(mask, (x, y), r, 255, -1, cv2.LINE_AA)
+            cv2.circle(mask, (x, y), r, (255,), -1, cv2.LINE_AA)
         part = (cv2.GaussianBlur(mask, (0, 0), 4)[:, :, None] / 255).astype(np.float32)
         yield (wet * (1 - part) + soft * part).astype(np.uint8)
 
@@ -66,7 +66,7 @@ def _snow(pictures: Iterable[np.ndarray], rng: np.random.Generator) -> Iterator[
                 white,
                 (int(x), int(y)),
                 (int(x + rng.normal(0, 2)), int(y) + length),
-                235,
+                (235,),
                 max(1, round(r)),
                 cv2.LINE_AA,
             )
