@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ RUNS = Path(__file__).parent / "runs"
 AVERAGE = 0.9990
 """Decay per step of the averaged weights."""
 LAST_RATE_RATIO, WARM_UP_STEPS = 0.01, 200
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Optimised:
@@ -81,11 +84,17 @@ def rate_at(step: int, last: int, best: float) -> float:
     return float((low + (best - low) * 0.5 * (1 + np.cos(np.pi * step / last))) * min(1.0, (step + 1) / WARM_UP_STEPS))
 
 
+def _work(produce: Callable, queue: multiprocessing.Queue, licence: str, seed: int) -> None:
+    """Run produce for ever; end with the parent, also when that is killed while the queue is full."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    produce(queue, licence, seed)
+
+
 def start_worker(produce: Callable, licence: str) -> multiprocessing.Queue:
     """Start a process that runs produce(queue, licence, seed) for ever, as a daemon; the seed is the time."""
     context = multiprocessing.get_context("spawn")
     queue = context.Queue(maxsize=12)
-    context.Process(target=produce, args=(queue, licence, int(time.time())), daemon=True).start()
+    context.Process(target=_work, args=(produce, queue, licence, int(time.time())), daemon=True).start()
     return queue
 
 

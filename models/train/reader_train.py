@@ -35,7 +35,7 @@ def produce(queue: multiprocessing.Queue, licence: str, seed: int) -> None:
     from .reader_samples import ReaderSamples
 
     cv2.setNumThreads(1)
-    os.sched_setaffinity(0, {0, 1})
+    os.nice(1)
     labels = [label for label in load_labels(licence) if label.split == "train" and label.kind != "negative"]
     source = ReaderSamples(labels, seed)
     samples = iter(source)
