@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from uplink_bench import FAST, Gateway, RegulatorProcess, fast_profile, master_data, wait_until
 
+from gateway.services.pulls import PullSettings
 from gateway.services.relay import RelaySettings
 
 
@@ -190,7 +191,7 @@ def test_a_regulator_that_is_away_raises_offline_and_missed_and_both_clear(
     regulator.fault("http_503", count=-1)
     keys = [gateway.put(gateway.passage(i)) for i in range(1, 6)]
     wait_until(lambda: {"uplink.offline", "uplink.missed"} <= set(gateway.conditions), within_s=60)
-    assert "HTTP status 503" in gateway.conditions["uplink.offline"].text_zh
+    assert "平台返回 HTTP 状态（503）" in gateway.conditions["uplink.offline"].text_zh
     assert all(gateway.row(key)["last_error"] in ("", "HTTP status 503") for key in keys)
     regulator.clear_faults()
     wait_until(lambda: all_accepted(gateway, 5) and not gateway.conditions, within_s=60)
@@ -309,6 +310,9 @@ def test_backfill_arrives_oldest_first_and_says_so(tmp_path: Path, regulator: Re
 
 def test_settings_of_the_profile_fit_the_relay() -> None:
     schedule = dataclasses.asdict(fast_profile().schedule)
-    settings = RelaySettings(**schedule)
+    named = {field.name for field in dataclasses.fields(RelaySettings)}
+    pulled = {field.name for field in dataclasses.fields(PullSettings)}
+    assert set(schedule) <= named | pulled, "every setting of a profile is somebody's"
+    settings = RelaySettings(**{name: schedule[name] for name in named & set(schedule)})
     assert settings.heartbeat_s == 60 and settings.retry_waits_s == (5, 15, 60, 300, 600)
     assert FAST.retry_jitter == settings.retry_jitter
