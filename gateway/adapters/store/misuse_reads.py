@@ -205,9 +205,7 @@ class SqliteMisuseReads:
         return self._writer
 
     def seen(self, from_ms: int, now_ms: int, near_bits: int) -> Seen:
-        return self._source.read(
-            lambda conn: seen(conn, from_ms, now_ms, near_bits=near_bits, data_dir=self._data_dir)
-        )
+        return self._source.read(lambda conn: seen(conn, from_ms, now_ms, near_bits=near_bits, data_dir=self._data_dir))
 
     def mark_photos(self, from_ms: int) -> int:
         return mark_photos(self._file, from_ms)
