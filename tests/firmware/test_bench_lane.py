@@ -13,7 +13,7 @@ from tools.simulator import geometry
 
 BOARD = "kc868_a16"
 SEED = 1
-SEQUENCES = 45
+SEQUENCES = 60
 # What `lvzha bench lane --json` must tell at least (issue of the lane controller).
 NAMED = {
     "steps", "sequences", "invariant_violations", "unexpected_movements", "sensor_to_stop_ms", "closings_on_occupied",
@@ -36,7 +36,8 @@ PLANTED = {
 PLAYED = {
     "ignored_presence": 12,
     "ignored_beam": 12,
-    "ticks_by_minus": 12,
+    "no_long_rig_rule": 8,
+    "ticks_by_minus": 8,
 }  # sequences until it shows, where four do not do
 
 

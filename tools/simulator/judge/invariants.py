@@ -4,7 +4,7 @@ It believes nothing that the core says of itself but its state, its mode and the
 obstructions, fire and causes are worked out from the input levels that the core read and the output levels that it
 gave. Use: `judge.step(now, level, out, core)` after EVERY step of the safety core (level, out: its own arrays; core: a
 lane.safety.Safety); `judge.told(what)` when a valid order was given ("up", "down", "release"); `judge.boot(now)` at a
-reset; `judge.busy(what)` where flash is written, memory collected or a handshake made; `judge.fed(...)` where the
+reset, and `judge.found(level)` with the levels from which the core then starts, where they are known; `judge.busy(what)` where flash is written, memory collected or a handshake made; `judge.fed(...)` where the
 watchdog is fed; `judge.event(boot, seq)` for each event as the gateway first sees it. `broken`: sentences, each begins
 with the number of its invariant; `unexpected`: motions that nobody and nothing asked for.
 """
@@ -91,6 +91,12 @@ class Invariants:
         self._was = bytearray(len(ROLES))
         self._before = bytearray(len(OUTPUTS))
         self._is_first = True
+
+    def found(self, level):
+        """The core's first look after a boot: what is on a loop there and has left by the first step is a reason to close."""
+        self._is_first = False
+        self._was[:] = level
+        self._exit_on = bool(level[IN["loop_exit"]])
 
     def told(self, what, now):
         """A valid order: "up", "down" or "release"."""

@@ -3,6 +3,8 @@
 Numbers in a violation are those of the contract's invariants. Limits: tools/bench/lane/boards.toml, section [limits].
 """
 
+from road import ON_A_LOOP
+
 MOST = 20  # sentences kept
 TICK_US = 2000  # what whole milliseconds and an output's own delay may take from a dead time
 
@@ -57,6 +59,11 @@ class Oracle:
         self._hits = 0
         self._is_locked = False
         self.is_person_holding = False
+
+    def found(self):
+        """The lane's first look after a boot: what stands there and leaves later is a reason to close."""
+        if self._road.occupied_us is not None or self._road.mask & ON_A_LOOP:
+            self.may_down = True
 
     def cleared_at_the_lane(self):
         self._hits = 0

@@ -19,10 +19,9 @@ from cast import (
 from firm import Firm
 from geometry import BEAM_M, EXIT_END_M
 from oracle import Oracle
-from road import BITS, LOOPS, PRESENCE, Body, Road
+from road import ON_A_LOOP, PRESENCE, Body, Road
 
 KMH = 1 / 3.6
-ON_A_LOOP = sum([BITS[role] for role, _ in LOOPS])
 LOOK_US = 18000  # how often drivers, people and the gateway look
 REST_US = 90000  # longest pause between two looks while nothing happens
 FINE_M = 0.2  # furthest a body moves between two looks at rest

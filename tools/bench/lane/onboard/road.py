@@ -12,6 +12,7 @@ LIMIT = 0.005  # of the travel: the limit contact closes this far before the end
 ROLES = ("loop_arrival", "loop_under_arm", "loop_exit", "beam", "radar", "curtain")
 BITS = {role: 1 << i for i, role in enumerate(ROLES)}
 BITS["edge"] = 1 << len(ROLES)
+ON_A_LOOP = sum([BITS[role] for role, _ in LOOPS])
 PRESENCE = ("loop_under_arm", "beam", "edge", "radar", "curtain")
 
 

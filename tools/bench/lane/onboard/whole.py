@@ -51,8 +51,9 @@ class Watcher:
 
 
 class Whole:
-    def __init__(self, model, settings, is_judged=True):
-        """is_judged: False leaves the judge out, so that what the heap holds is the firmware's."""
+    def __init__(self, model, settings, heard, told, is_judged=True):
+        """heard, told: record.Record, made before a heap is measured. is_judged: False leaves the judge out, so that what the heap
+        holds is the firmware's."""
         from wires import Wires
 
         self.model = model
@@ -77,8 +78,8 @@ class Whole:
         self.watchdog_resets = 0
         self.idle_us = IDLE_US
         self.results = []  # answers to orders, decoded
-        self.heard = Record(EVENTS)  # events as they come to the gateway
-        self.told = Record(EVENTS)  # as the lane numbered them
+        self.heard = heard  # events as they come to the gateway
+        self.told = told  # as the lane numbered them
         self.is_acking = True
         self.is_speaking = True
         self._spoke_us = 0
@@ -118,6 +119,14 @@ class Whole:
             return made
 
         app.Parts = parts
+        settle = app.settle
+
+        def settled(made):
+            settle(made)
+            if whole.judge is not None:
+                whole.judge.found(made.safety.inputs.level)
+
+        app.settle = settled
         step = app.Loop.step
 
         def judged(loop):
@@ -355,9 +364,10 @@ def main(model, seed, what, numbers, fault=None):
     script = __import__(what).script
     if model.get("rom"):
         mount_rom(model["rom"])
+    heard, told = Record(EVENTS), Record(EVENTS)
     real.collect()
     before = real.mem_alloc()
-    whole = Whole(model, settings_of(model, drive), what != "heap")
+    whole = Whole(model, settings_of(model, drive), heard, told, what != "heap")
     start_us = time.us
     found = {}
     collector.is_real = what == "heap"
