@@ -72,7 +72,7 @@ def broker(config: ConfigOption = Path("site.toml")) -> None:
 @app.command()
 def vision(config: ConfigOption = Path("site.toml")) -> None:
     """识别进程 Name vehicles for lanes whose gateway is silent; runs beside the gateway."""
-    from gateway.app import run_vision
+    from gateway.vision_host import run_vision
 
     raise typer.Exit(run_vision(config))
 
@@ -89,7 +89,7 @@ def import_registers(
     config: ConfigOption = Path("site.toml"),
 ) -> None:
     """导入登记数据 Import vehicles, over-limit list and response level from a JSON document; all of it or nothing."""
-    from gateway.app import import_document
+    from gateway.data_actions import import_document
 
     raise typer.Exit(import_document(config, document, accepted_by))
 
@@ -123,7 +123,7 @@ def check(
     data: Annotated[Path, typer.Option(help="数据目录 data directory")] = Path("data"), as_json: JsonOption = False
 ) -> None:
     """检查账本 Check the ledger: hash chain, photographs, commands, closed passes. Stop the gateway first."""
-    from gateway.app import check_data
+    from gateway.data_actions import check_data
 
     raise typer.Exit(check_data(data, as_json))
 
@@ -144,7 +144,7 @@ def technician(
     config: ConfigOption = Path("site.toml"),
 ) -> None:
     """签发技术员凭据 Make a technician's access: a folder to put on the laptop."""
-    from gateway.app import issue_technician
+    from gateway.access_actions import issue_technician
 
     raise typer.Exit(issue_technician(config, name, host, out))
 
@@ -154,7 +154,7 @@ def revoke(
     name: Annotated[str, typer.Argument(help="technician-li")], config: ConfigOption = Path("site.toml")
 ) -> None:
     """收回凭据 Take a technician's access away; his connection ends within seconds."""
-    from gateway.app import revoke_technician
+    from gateway.access_actions import revoke_technician
 
     raise typer.Exit(revoke_technician(config, name))
 
@@ -169,7 +169,7 @@ def rights(
     config: ConfigOption = Path("site.toml"),
 ) -> None:
     """写 mosquitto 的权限 Write mosquitto.conf, rights and revocations from the site file: after a new lane, technician or key."""
-    from gateway.app import write_broker_rights
+    from gateway.access_actions import write_broker_rights
 
     raise typer.Exit(write_broker_rights(config, out, run_as, reload))
 

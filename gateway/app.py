@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import logging
 import shutil
 import signal
-import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,23 +15,16 @@ import structlog
 
 from gateway import __version__
 from gateway.adapters.broker import serve
-from gateway.adapters.broker.access import Access as BrokerAccess
-from gateway.adapters.broker.mosquitto import reload as reload_mosquitto
-from gateway.adapters.broker.mosquitto import write_mosquitto_files
-from gateway.adapters.broker.pki import BROKER_DNS_NAMES, KeyFileError, SiteKeys, ensure_site_keys, revoke
 from gateway.adapters.cameras import photo
 from gateway.adapters.cameras.bank import CameraBank
 from gateway.adapters.cameras.capture import CaptureSettings
-from gateway.adapters.cameras.on_demand import CamerasOnDemand
 from gateway.adapters.control.server import ControlServer
 from gateway.adapters.lanes_mqtt.client import MqttLanes
-from gateway.adapters.lanes_mqtt.identity import VisionLink
 from gateway.adapters.papers.lookup_site import LookupSite
 from gateway.adapters.papers.qr import QrReader
 from gateway.adapters.policies.files import DEFAULT_PACK, load_pack, over_limit_terms
 from gateway.adapters.sheets import tables
 from gateway.adapters.sntp import server as sntp
-from gateway.adapters.store.check import findings
 from gateway.adapters.store.commissioning import CommissioningFiles
 from gateway.adapters.store.connection import LedgerFile, StoreRefused
 from gateway.adapters.store.counters import SqliteCounters
@@ -59,23 +48,17 @@ from gateway.adapters.store.sweep import SqliteSweep, load_terms
 from gateway.adapters.store.tasks import SqliteTasks
 from gateway.adapters.store.visits import SqliteVisits
 from gateway.adapters.systemd import notify
-from gateway.adapters.technician.access import Access
-from gateway.adapters.technician.access import write as write_access
 from gateway.adapters.uplink.client import open_regulator
-from gateway.adapters.uplink.profile import ProfileError
-from gateway.adapters.uplink.signing import KeyRefused
 from gateway.adapters.vision import cutouts
 from gateway.adapters.vision.pipeline import MODELS_FOLDER
 from gateway.adapters.vision.process import VisionProcess
 from gateway.adapters.web.app import create_app
-from gateway.adapters.web.server import ConsolePortUnusable, ConsoleServer
+from gateway.adapters.web.server import ConsoleServer
+from gateway.clock import SystemClock
 from gateway.config import ConfigRefused, Settings, load
-from gateway.domain import framing, plausibility, technicians
+from gateway.domain import technicians
 from gateway.domain.labels import Keeping
 from gateway.domain.link_words import reason_zh
-from gateway.domain.policy_pack import PackRefused
-from gateway.domain.retention import RetentionRefused
-from gateway.domain.vehicles import VehicleRefused
 from gateway.eyes import Eyes
 from gateway.ledger_hands import by_hand, evidence_desk, policy_desk, quality_desk
 from gateway.services.audit_desk import AuditDesk
@@ -98,9 +81,8 @@ from gateway.services.lane_view import LaneNow
 from gateway.services.late_entry import LateEntries
 from gateway.services.ledger_desk import LedgerDesk
 from gateway.services.ledger_query import LedgerQuery
-from gateway.services.misuse import FiguresRefused, MisuseWatch, load_figures
+from gateway.services.misuse import MisuseWatch, load_figures
 from gateway.services.model_watch import ModelWatch
-from gateway.services.naming import Namer
 from gateway.services.office import Office
 from gateway.services.offline_lists import OfflineLists
 from gateway.services.over_limit_desk import OverLimitDesk
@@ -120,207 +102,35 @@ from gateway.services.technician_desk import TechnicianDesk
 from gateway.services.use_records import UseDesk
 from gateway.services.visit_watch import VisitWatch
 from gateway.services.watching import LedgerWatch
+from gateway.start import REFUSALS, keys_of, refuse, set_up_logging
 
 log = structlog.get_logger()
 
 SINK_TIMEOUT_S = 60.0  # a list of the regulator is in the ledger by then
 REFUSAL_SHOWN_MS = 600_000  # a refused message stays on the page for ten minutes
 PROFILES = Path(__file__).parent / "adapters" / "uplink" / "profiles"
-REFUSALS = (
-    ConfigRefused, StoreRefused, PackRefused, ProfileError, KeyRefused, KeyFileError, ConsolePortUnusable,
-    serve.BrokerStartError, VehicleRefused, RetentionRefused,
-    FiguresRefused, framing.FiguresRefused, plausibility.FiguresRefused,
-)  # fmt: skip
-
-
-class SystemClock:
-    """services.ports.Clock on the machine's own clocks."""
-
-    def wall_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def mono_s(self) -> float:
-        return time.monotonic()
-
-
-# ---------------------------------------------------------------- commands
 
 
 def run_gateway(config: Path) -> int:
     """Run until SIGTERM or SIGINT; 2 with a sentence when something given is not acceptable."""
-    _set_up_logging()
+    set_up_logging()
     try:
         settings = load(config)
         asyncio.run(Gateway(settings).run())
     except REFUSALS as refusal:
-        return _refuse("网关无法启动 the gateway cannot start", refusal)
+        return refuse("网关无法启动 the gateway cannot start", refusal)
     return 0
 
 
 def run_site_broker(config: Path) -> int:
-    _set_up_logging()
+    set_up_logging()
     try:
         settings = load(config)
-        serve.run_broker(settings.broker.host, settings.broker.port, _keys(settings), settings.site.enterprise_code,
+        serve.run_broker(settings.broker.host, settings.broker.port, keys_of(settings), settings.site.enterprise_code,
                          [lane.id for lane in settings.lanes], on_ready=_say_ready)  # fmt: skip
     except REFUSALS as refusal:
-        return _refuse("消息代理无法启动 the broker cannot start", refusal)
+        return refuse("消息代理无法启动 the broker cannot start", refusal)
     return 0
-
-
-def run_vision(config: Path) -> int:
-    """Name vehicles for lanes whose gateway is silent, until SIGTERM or SIGINT."""
-    _set_up_logging()
-    try:
-        asyncio.run(_vision(load(config)))
-    except REFUSALS as refusal:
-        return _refuse("识别进程无法启动 vision cannot start", refusal)
-    return 0
-
-
-async def _vision(settings: Settings) -> None:
-    loop, keys, clock = asyncio.get_running_loop(), _keys(settings), SystemClock()
-    frames, reader = CamerasOnDemand({c.code: c.url for c in settings.cameras}), VisionProcess()
-    capture = VehicleCapture(frames, reader, clock, budget_ms=settings.reading.budget_ms,
-                             min_agreeing=settings.reading.min_agreeing)  # fmt: skip
-    link = VisionLink(host=settings.broker.host, port=settings.broker.port, ca_crt=keys.ca_crt, crt=keys.crt("vision"),
-                      key=keys.key("vision"), site=settings.site.enterprise_code,
-                      lanes=[lane.id for lane in settings.lanes], clock=clock)  # fmt: skip
-    cameras = {lane.id: (lane.head_camera, lane.body_camera) for lane in settings.lanes}
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, link.stop)
-    with contextlib.ExitStack() as parts:
-        reader.start()
-        parts.callback(reader.stop)
-        parts.callback(frames.close)
-        link.start(loop)
-        parts.callback(link.stop)
-        notify("READY=1")
-        models = ModelWatch(ModelRegistry(settings.site.data_dir, MODELS_FOLDER), reader, clock, "vision")
-        watching = asyncio.create_task(models.run(), name="models")
-        try:
-            await Namer(link, capture, cameras, clock, frames).run()
-        finally:
-            watching.cancel()
-
-
-def import_document(config: Path, document: Path, accepted_by: str = "") -> int:
-    try:
-        settings = load(config)
-        doc = json.loads(document.read_text(encoding="utf-8"))
-        file = LedgerFile(settings.site.data_dir)
-        try:
-            counts = SqliteRegisters(file).import_document(doc, accepted_by=accepted_by)
-        finally:
-            file.close()
-    except OSError as error:
-        return _refuse("无法导入 cannot import", f"{document}: {error.strerror}")
-    except ValueError as error:
-        if isinstance(error, REFUSALS):
-            return _refuse("无法导入 cannot import", error)
-        return _refuse("无法导入 cannot import", f"{document}: not a JSON document in UTF-8: {error}")
-    except REFUSALS as refusal:
-        return _refuse("无法导入 cannot import", refusal)
-    print(f"已导入 imported: {counts['vehicles']} vehicles, {counts['over_limit']} over-limit entries")
-    if counts["vehicles"] and not accepted_by.strip():
-        print(
-            "车辆待审核：导入不等于审核 the vehicles wait for their audit: an import is none (lvzha audit, or --accepted-by NAME)"
-        )
-    return 0
-
-
-def issue_technician(config: Path, name: str, host: str, out: Path) -> int:
-    """Certificate, key and access.toml in a folder of the technician's own, mode 0700."""
-    full = name if name.startswith(technicians.PREFIX) else technicians.PREFIX + name
-    try:
-        settings = load(config)
-        if not technicians.NAME.fullmatch(full):
-            raise KeyFileError(
-                f"{name!r}: 只用小写字母、数字和连字符 allowed: lower-case letters, digits, '-', at most 21"
-            )
-        keys = ensure_site_keys(
-            settings.site.data_dir / "keys", site_code=settings.site.enterprise_code, lanes=[], roles=[full]
-        )
-        folder = out / full
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files = {"ca": keys.ca_crt, "cert": keys.crt(full), "key": keys.key(full)}
-        for path in files.values():
-            (folder / path.name).write_bytes(path.read_bytes())
-            (folder / path.name).chmod(0o600)
-        access = Access(full, settings.site.enterprise_code, host or settings.broker.host, settings.broker.port,
-                        BROKER_DNS_NAMES[0], **files)  # fmt: skip
-        write_access(folder, access)
-    except REFUSALS as refusal:
-        return _refuse("未签发 not made", refusal)
-    except OSError as error:
-        return _refuse("未签发 not made", f"{error.filename}: {error.strerror}")
-    print(f"{folder}: 技术员凭据，请妥善交给本人 the technician's access; hand it over as you would a key")
-    return 0
-
-
-def revoke_technician(config: Path, name: str) -> int:
-    full = name if name.startswith(technicians.PREFIX) else technicians.PREFIX + name
-    try:
-        settings = load(config)
-        revoke(settings.site.data_dir / "keys", site_code=settings.site.enterprise_code, name=full)
-    except REFUSALS as refusal:
-        return _refuse("未收回 not revoked", refusal)
-    print(f"{full}: 已收回 revoked; 用 mosquitto 时接着运行 with mosquitto now run: lvzha pki rights --reload")
-    return 0
-
-
-def write_broker_rights(config: Path, out: Path | None, run_as: str, is_reloading: bool) -> int:
-    """mosquitto's files from the site file, and a reload: a new lane or technician is let in, a revoked key out, without a restart."""
-    try:
-        settings = load(config)
-        folder = (out or settings.site.data_dir / "mosquitto").resolve()
-        access = BrokerAccess(_keys(settings), settings.site.enterprise_code, [lane.id for lane in settings.lanes])
-        path = write_mosquitto_files(
-            folder, access, host=settings.broker.host, port=settings.broker.port, run_as=run_as
-        )
-        pid = reload_mosquitto(folder) if is_reloading else None
-    except REFUSALS as refusal:
-        return _refuse("未写入 not written", refusal)
-    except OSError as error:
-        return _refuse("未写入 not written", f"{error.filename or 'mosquitto'}: {error.strerror}")
-    print(f"{path}: {len(access.lanes)} 车道 lanes, {len(access.technicians())} 技术员 technicians")
-    if is_reloading and pid is None:
-        return _refuse(
-            "未重读 not reloaded", f"没有以此文件启动的 mosquitto no mosquitto runs with it; start: mosquitto -c {path}"
-        )
-    if pid is not None:
-        print(
-            f"mosquitto {pid}: 已重读权限和吊销列表 has read rights and revocations again; 连接不断 no connection ends"
-        )
-    return 0
-
-
-def check_data(data_dir: Path, as_json: bool) -> int:
-    """0 when every invariant holds, 1 with a sentence for each that does not."""
-    try:
-        if not (data_dir / "ledger.sqlite3").is_file():
-            raise StoreRefused(f"{data_dir}: there is no ledger.sqlite3 here 此目录没有账本")
-        file = LedgerFile(data_dir)
-    except StoreRefused as refusal:
-        return _refuse("无法检查 cannot check", refusal)
-    try:
-        found = findings(file)
-        entries = SqliteQueries(file).entry_count()
-    finally:
-        file.close()
-    if as_json:
-        print(json.dumps({"entries": entries, "findings": found}, ensure_ascii=False, indent=2))
-    else:
-        print("\n".join(found) or f"账本完好 the ledger is sound: {entries} entries")
-    return 1 if found else 0
-
-
-def _refuse(what: str, why: object) -> int:
-    print(f"{what}:\n{why}", file=sys.stderr)
-    return 2
-
-
-# ---------------------------------------------------------------- the running gateway
 
 
 class Gateway:
@@ -331,7 +141,7 @@ class Gateway:
         self.clock = SystemClock()
         self.started_mono_s = self.clock.mono_s()
         pack = load_pack(settings.site.policy_pack or DEFAULT_PACK)
-        self.keys = _keys(settings)
+        self.keys = keys_of(settings)
         self.file = LedgerFile(settings.site.data_dir)
         self.ledger, self.outbox = SqliteLedger(self.file), SqliteOutbox(self.file)
         self.queries, self.registers = SqliteQueries(self.file), SqliteRegisters(self.file)
@@ -709,11 +519,6 @@ def _free_share(folder: Path) -> float:
     return usage.free / usage.total
 
 
-def _keys(settings: Settings) -> SiteKeys:
-    return ensure_site_keys(settings.site.data_dir / "keys", site_code=settings.site.enterprise_code,
-                            lanes=[lane.id for lane in settings.lanes])  # fmt: skip
-
-
 def _relay_settings(settings: Settings, regulator: Any) -> RelaySettings:
     found = RelaySettings(**_of_schedule(RelaySettings, regulator))
     return replace(found, heartbeat_s=settings.uplink.heartbeat_s) if settings.uplink.heartbeat_s else found
@@ -722,17 +527,3 @@ def _relay_settings(settings: Settings, regulator: Any) -> RelaySettings:
 def _of_schedule(kind: Any, regulator: Any) -> dict[str, Any]:
     """The profile's figures that this part reads."""
     return {k: v for k, v in vars(regulator.profile.schedule).items() if k in kind.__dataclass_fields__}
-
-
-def _set_up_logging() -> None:
-    """key=value lines on stderr after a fixed phrase; other packages' loggers only from warning on."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

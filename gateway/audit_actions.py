@@ -14,13 +14,14 @@ from gateway.adapters.store.reading import StoreRefused
 from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.adapters.store.register_lookups import SqliteLookups
 from gateway.adapters.store.register_rows import SqliteRegisterRows
+from gateway.clock import SystemClock
 from gateway.config import ConfigRefused, load
 from gateway.domain.papers import lookup_terms
 from gateway.domain.records import local_text
 from gateway.domain.register_rows import RegisterRefused
 from gateway.domain.register_sources import source_label
 from gateway.domain.verification import Item
-from gateway.ledger_hands import WallClock, change
+from gateway.ledger_hands import change
 from gateway.register_actions import guarded, say
 from gateway.services.audit_desk import AuditDesk, Task
 from gateway.services.papers_port import NationalLookup
@@ -34,7 +35,7 @@ def desk_on(data: Path, *, is_writing: bool, site: NationalLookup | None = None)
         raise StoreRefused(f"{data}: there is no ledger.sqlite3 here 此目录没有账本")
     file = LedgerFile(data) if is_writing else ReadOnlyLedger(data)
     try:
-        clock = WallClock()
+        clock = SystemClock()
         yield AuditDesk(
             RegisterBook(SqliteRegisterRows(file), clock), SqliteLookups(file), clock, reader=QrReader(), site=site
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.adapters.store.register_rows import SqliteRegisterRows
 from gateway.adapters.store.sides import SqliteSides
 from gateway.adapters.store.visits import SqliteVisits
+from gateway.clock import SystemClock
 from gateway.domain.dictionary import ledgers
 from gateway.domain.gate_rules import HOUR_MS, gate_rules
 from gateway.domain.goods import Goods, GoodsRefused
@@ -39,14 +39,6 @@ TIMES = {"at": "at_ms", "weigh_time": "weigh_ms"}  # columns with wall times -> 
 
 class Refused(ValueError):
     """An argument is not acceptable; Chinese and English."""
-
-
-class _Clock:
-    def wall_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def mono_s(self) -> float:
-        return time.monotonic()
 
 
 def export(
@@ -78,7 +70,7 @@ def export(
 
 def inside(data: Path, as_json: bool) -> int:
     def run(file: ReadOnlyLedger) -> int:
-        visits, now_ms, rules = SqliteVisits(file), _Clock().wall_ms(), gate_rules()
+        visits, now_ms, rules = SqliteVisits(file), SystemClock().wall_ms(), gate_rules()
         overdue = {v.visit_id for v in visits.inside(now_ms - rules.overdue_ms, SHOWN)}
         found: dict[str, list[dict[str, Any]]] = {
             "inside": [_visit(v, now_ms) | {"overdue": v.visit_id in overdue} for v in visits.inside(now_ms, SHOWN)],

@@ -7,7 +7,6 @@ are exceptions of REFUSALS with a sentence, the same either way.
 from __future__ import annotations
 
 import asyncio
-import time
 import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -36,6 +35,7 @@ from gateway.adapters.store.register_rows import SqliteRegisterRows
 from gateway.adapters.store.registers import SqliteRegisters
 from gateway.adapters.store.sides import SqliteSides
 from gateway.adapters.store.tasks import SqliteTasks
+from gateway.clock import SystemClock
 from gateway.config import ConfigRefused, Settings, load
 from gateway.domain.ledger_filter import LedgerFilter
 from gateway.domain.policy import Policy
@@ -66,14 +66,6 @@ REFUSALS = (
 )  # every other refusal is a ValueError
 
 
-class WallClock:
-    def wall_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def mono_s(self) -> float:
-        return time.monotonic()
-
-
 # ---------------------------------------------------------------- for a command
 
 
@@ -95,7 +87,7 @@ def settings_of(config: Path) -> Settings:
 
 
 def _hands(file: LedgerFile, settings: Settings | None) -> ByHand:
-    clock = WallClock()
+    clock = SystemClock()
     policy = None
     if settings is not None:
         pack = load_pack(settings.site.policy_pack or DEFAULT_PACK)

@@ -17,13 +17,14 @@ from gateway.adapters.policies.files import DEFAULT_PACK, find_pack, load_pack, 
 from gateway.adapters.store.policy import SqlitePolicies
 from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.adapters.store.registers import SqliteRegisters
+from gateway.clock import SystemClock
 from gateway.config import load
 from gateway.domain.policy import Policy
 from gateway.domain.policy_rules import Pack
 from gateway.domain.policy_space import GRADES, INDUSTRIES, LEVELS, REGIONS, Site
 from gateway.domain.policy_table import as_html, as_text, decision_table, facts_of_pack, stage_matrix
 from gateway.domain.records import local_text
-from gateway.ledger_hands import REFUSALS, WallClock, change, rehearsed, windows_of
+from gateway.ledger_hands import REFUSALS, change, rehearsed, windows_of
 from gateway.services.policy_book import PolicyBook, PolicyRefused, plain
 
 
@@ -53,7 +54,7 @@ def show(pack: str, html: Path | None, industry: str, grade: str, region: str, a
         loaded = load_pack(find_pack(pack))
         site = Site(industry=industry, grade=grade, region=region)
         matrices = [
-            (level, stage_matrix(loaded, level=level, at_ms=WallClock().wall_ms(), site=site)) for level in LEVELS
+            (level, stage_matrix(loaded, level=level, at_ms=SystemClock().wall_ms(), site=site)) for level in LEVELS
         ]
         if html is not None:
             html.write_text(as_html(loaded, matrices), "utf-8")
@@ -91,7 +92,7 @@ def rehearse(pack: list[str] | None, level: str | None, days: int, data: Path, a
         if level is not None and level not in LEVELS:
             raise PolicyRefused(f"--level {level!r}; allowed: {', '.join(sorted(LEVELS))}")
         packs = [load_pack(find_pack(name)) for name in pack or [str(DEFAULT_PACK)]]
-        found = rehearsed(str(data), Policy(tuple(packs)), level, days, WallClock().wall_ms())
+        found = rehearsed(str(data), Policy(tuple(packs)), level, days, SystemClock().wall_ms())
         if as_json:
             _print(found)
         else:
@@ -119,7 +120,7 @@ def windows(days: int, data: Path) -> int:
     """Counts per response window."""
 
     def action() -> int:
-        now_ms = WallClock().wall_ms()
+        now_ms = SystemClock().wall_ms()
         _print(windows_of(str(data), now_ms - days * 86_400_000, now_ms))
         return 0
 
@@ -131,12 +132,12 @@ def list_packs(config: Path) -> int:
         settings = load(config)
         with closing(ReadOnlyLedger(settings.site.data_dir)) as file:
             packs = [load_pack(settings.site.policy_pack or DEFAULT_PACK)]
-            book = PolicyBook(SqlitePolicies(file), SqliteRegisters(file), WallClock(),
+            book = PolicyBook(SqlitePolicies(file), SqliteRegisters(file), SystemClock(),
                               enterprise_code=settings.site.enterprise_code, site_packs=packs)  # fmt: skip
             lines = [f"生效 active: {p.name} {p.title}" for p in book.policy().packs]
             lines += [f"待激活 waiting: {p.name} {p.title}" for p in book.waiting()]
             lines += [f"计划 planned: {name}@{row['version']} {local_text(row['at_ms'])} {row['by']}" for name, rows in book.decisions().items()
-                      for row in rows if row["at_ms"] > WallClock().wall_ms()]  # fmt: skip
+                      for row in rows if row["at_ms"] > SystemClock().wall_ms()]  # fmt: skip
             lines += [f"未识别 not understood: {h['policy_id']}@{h['version']}: {h['problem']}" for h in book.held()]
             print("\n".join([f"响应等级 response level: {book.response_level()}", *lines]))
         return 0

@@ -14,12 +14,13 @@ from gateway.adapters.sheets.tables import read_table, write_errors, write_table
 from gateway.adapters.store.reading import StoreRefused
 from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.adapters.store.register_rows import SqliteRegisterRows
+from gateway.clock import SystemClock
 from gateway.domain.dictionary import registers
 from gateway.domain.records import local_text
 from gateway.domain.register_rows import RegisterRefused, RowBrief, claims_of, in_force, register_named
 from gateway.domain.register_sheet import SheetRefused
 from gateway.domain.register_sources import document_kinds, source_label
-from gateway.ledger_hands import WallClock, change
+from gateway.ledger_hands import change
 from gateway.services.ports import LedgerUnavailable
 from gateway.services.register_book import RegisterBook
 from gateway.services.register_exchange import export_table, sentence
@@ -33,7 +34,7 @@ def reading(data: Path) -> Iterator[RegisterBook]:
     """Beside a running gateway."""
     file = ReadOnlyLedger(data)
     try:
-        yield RegisterBook(SqliteRegisterRows(file), WallClock())
+        yield RegisterBook(SqliteRegisterRows(file), SystemClock())
     finally:
         file.close()
 

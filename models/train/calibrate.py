@@ -40,13 +40,7 @@ BINS = (0.0, 0.2, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
 
 def spoilt(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The frame as a worse camera would have it. picture: uint8 (384, 640, 3)."""
-    weather = rng.random()
-    if weather < 0.08:
-        picture = wear.rain(picture, rng)
-    elif weather < 0.16:
-        picture = wear.glare(picture, rng)
-    elif weather < 0.26:
-        picture = wear.backlight(picture, rng)
+    picture = wear.weather(picture, rng, (0.08, 0.08, 0.10))
     if rng.random() < 0.5:
         picture = wear.motion(picture, rng, 9)
     if rng.random() < 0.5:

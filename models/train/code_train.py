@@ -34,7 +34,8 @@ def produce(queue: multiprocessing.Queue, _licence: str, seed: int) -> None:
     """Worker: batches (pictures, class numbers padded with -1) for ever. No real picture is used, so no licence either."""
     import cv2
 
-    from .code_net import encoded
+    from .codes import ALPHABET
+    from .ctc import encoded
 
     cv2.setNumThreads(1)
     os.nice(1)
@@ -44,7 +45,7 @@ def produce(queue: multiprocessing.Queue, _licence: str, seed: int) -> None:
         pictures = []
         for row in texts:
             code = random_code(rng)
-            row[: len(code)] = encoded(code)
+            row[: len(code)] = encoded(code, ALPHABET)
             pictures.append(renderer.cut(code, rng))
         queue.put((np.stack(pictures), texts))
 
@@ -63,7 +64,9 @@ def main() -> None:
     limit_threads(1)
     import tensorflow as tf
 
-    from .code_net import BLANK, STEPS, build_code_reader, greedy
+    from .code_net import BLANK, STEPS, build_code_reader
+    from .codes import ALPHABET
+    from .ctc import greedy
 
     folder = RUNS / "code"
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +96,7 @@ def main() -> None:
         values = tf.constant(normalised(batch))
         losses.append(float(train_step(values, tf.constant(texts), tf.constant(rate), tf.constant(float(run.step)))))
         if run.step % CHECK_EVERY == 0 or run.step == last:
-            read = greedy(run.averaged(checked, training=False).numpy())
+            read = greedy(run.averaged(checked, training=False).numpy(), ALPHABET)
             share = float(np.mean([one == code for one, code in zip(read, codes, strict=True)]))
             curve.add(run.step * BATCH, time.monotonic() - since, rate, float(np.mean(losses)), {"held_out": share})
             print(f"cpu {time.process_time() - cpu:.0f} s", flush=True)

@@ -180,14 +180,8 @@ class DetectorSamples:
 
     def _finished(self, window: Window) -> Window:
         """Weather, blur, tone and compression over the whole window; now and then no colour at all."""
-        rng, picture = self._rng, window.picture
-        weather = rng.random()
-        if weather < 0.06:
-            picture = wear.rain(picture, rng)
-        elif weather < 0.12:
-            picture = wear.glare(picture, rng)
-        elif weather < 0.18:
-            picture = wear.backlight(picture, rng)
+        rng = self._rng
+        picture = wear.weather(window.picture, rng, (0.06, 0.06, 0.06))
         if rng.random() < 0.2:
             picture = wear.motion(picture, rng, 5)
         if rng.random() < 0.3:

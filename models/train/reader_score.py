@@ -6,9 +6,10 @@ import numpy as np
 
 from gateway.adapters.vision.rectify import normalised, rectify_plate
 
+from .ctc import greedy
 from .pictures import load_labels
 from .plates import default_typeface
-from .reader_net import greedy
+from .reader_net import ALPHABET
 from .reader_samples import ReaderSamples, plain_text, rows_of, type_index
 
 
@@ -38,7 +39,7 @@ class Scorer:
         result, right, known = {}, 0, 0
         for name, rows in self.sets.items():
             text, kind = model.predict_on_batch(normalised(np.stack([row[0] for row in rows])))
-            texts = greedy(np.asarray(text))
+            texts = greedy(np.asarray(text), ALPHABET)
             result[name] = float(np.mean([a == row[1] for a, row in zip(texts, rows, strict=True)]))
             for chosen, row in zip(np.asarray(kind).argmax(axis=1), rows, strict=True):
                 known += row[2] >= 0

@@ -30,8 +30,9 @@ def produce(queue: multiprocessing.Queue, licence: str, seed: int) -> None:
     """Worker process: puts batches (pictures, class numbers padded with -1, type numbers) into the queue for ever."""
     import cv2
 
+    from .ctc import encoded
     from .pictures import load_labels
-    from .reader_net import encoded
+    from .reader_net import ALPHABET
     from .reader_samples import ReaderSamples
 
     cv2.setNumThreads(1)
@@ -47,7 +48,7 @@ def produce(queue: multiprocessing.Queue, licence: str, seed: int) -> None:
         batch = [next(samples) for _ in range(BATCH)]
         texts = np.full((BATCH, 8), -1, np.int32)
         for row, sample in zip(texts, batch, strict=True):
-            row[: len(sample.text)] = encoded(sample.text)
+            row[: len(sample.text)] = encoded(sample.text, ALPHABET)
         queue.put((np.stack([s.picture for s in batch]), texts, np.array([s.type_index for s in batch], np.int32)))
 
 
@@ -55,13 +56,16 @@ def mine(model, source, batch: int = 128) -> None:
     """Read one fresh view of every real plate and note in HARD_FILE which were misread."""
     from gateway.adapters.vision.rectify import normalised
 
-    from .reader_net import greedy
+    from .ctc import greedy
+    from .reader_net import ALPHABET
 
     wrong = np.zeros(source.real_count)
     for first in range(0, source.real_count, batch):
         views = [source.real_view(i) for i in range(first, min(first + batch, source.real_count))]
         text, _ = model.predict_on_batch(normalised(np.stack([view.picture for view in views])))
-        wrong[first : first + len(views)] = [a != v.text for a, v in zip(greedy(np.asarray(text)), views, strict=True)]
+        wrong[first : first + len(views)] = [
+            a != v.text for a, v in zip(greedy(np.asarray(text), ALPHABET), views, strict=True)
+        ]
     before = np.load(HARD_FILE) if HARD_FILE.exists() else np.ones(source.real_count)
     part = HARD_FILE.with_name("hard.part.npy")
     np.save(part, 0.6 * before + 0.4 * (1 + 3 * wrong))

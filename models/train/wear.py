@@ -187,3 +187,13 @@ def backlight(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     across = np.linspace(0, 1, width, dtype=np.float32)[None] if rng.random() < 0.5 else np.float32([[0.5]])
     wash = np.clip(0.7 * down + 0.6 * across, 0, 1.2)[:, :, None] ** 2 * float(rng.uniform(20, 130))
     return np.clip(picture * float(rng.uniform(0.2, 0.6)) + wash, 0, 255).astype(np.uint8)
+
+
+def weather(picture: np.ndarray, rng: np.random.Generator, shares: tuple[float, float, float]) -> np.ndarray:
+    """Rain, glare or the sun behind, with these chances (0-1 each); else the picture as it is."""
+    draw = rng.random()
+    for share, over in zip(shares, (rain, glare, backlight), strict=True):
+        if draw < share:
+            return over(picture, rng)
+        draw -= share
+    return picture

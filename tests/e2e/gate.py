@@ -91,6 +91,17 @@ def past_traffic(scenario: Scenario) -> None:
         scenario.close(pass_id, end)
 
 
+def show_filled(kind: Callable[[Path], Any], port: int) -> None:
+    """A gate of this kind in a folder of its own, filled, at this port or the one on the command line, until Ctrl-C."""
+    with tempfile.TemporaryDirectory() as folder:
+        gate = kind(Path(folder))
+        gate._port = int(sys.argv[1]) if len(sys.argv) > 1 else port
+        gate.fill()
+        gate.start()
+        print(f"console: {gate.url}", flush=True)
+        threading.Event().wait()
+
+
 def show(port: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         gate = Gate(Path(folder))

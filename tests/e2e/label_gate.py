@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import tempfile
-import threading
 from pathlib import Path
 
 from fastapi import FastAPI
 
 from gateway.adapters.web.app import create_app
-from tests.e2e.gate import Gate
+from tests.e2e.gate import Gate, show_filled
 from tests.unit.label_site import LabelSite
 
 
@@ -30,15 +27,5 @@ class LabelGate(Gate):
         self.site.close()
 
 
-def show(port: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        gate = LabelGate(Path(folder))
-        gate._port = port
-        gate.fill()
-        gate.start()
-        print(f"console: {gate.url}", flush=True)
-        threading.Event().wait()
-
-
 if __name__ == "__main__":
-    show(int(sys.argv[1]) if len(sys.argv) > 1 else 8812)
+    show_filled(LabelGate, 8812)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import tempfile
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +11,7 @@ import numpy as np
 from gateway.adapters.web.app import create_app
 from gateway.adapters.web.server import ConsoleServer
 from gateway.services.office import Office
-from tests.e2e.gate import Gate
+from tests.e2e.gate import Gate, show_filled
 from tests.unit.office_site import OfficeSite
 from tests.unit.policy_bench import at
 from tests.unit.test_ledger_rows import MACHINE, MACHINE_PHOTOS
@@ -81,16 +78,11 @@ class _Photos:
         return getattr(self._scenario, name)
 
 
-def show(port: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        gate = OfficeGate(Path(folder))
-        gate._port = port
-        gate.fill()
-        gate.wait_for(gate.site.paper.issue(1, by="王"))
-        gate.start()
-        print(f"console: {gate.url}", flush=True)
-        threading.Event().wait()
+class _Shown(OfficeGate):
+    def fill(self) -> None:
+        super().fill()
+        self.wait_for(self.site.paper.issue(1, by="王"))
 
 
 if __name__ == "__main__":
-    show(int(sys.argv[1]) if len(sys.argv) > 1 else 8811)
+    show_filled(_Shown, 8811)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import tempfile
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +26,7 @@ from gateway.services.ledger_query import LedgerQuery
 from gateway.services.office import Office
 from gateway.services.over_limit_desk import OverLimitDesk
 from gateway.services.register_desk import RegisterDesk
-from tests.e2e.gate import Gate
+from tests.e2e.gate import Gate, show_filled
 from tests.unit.office_site import VEHICLE, OfficeSite
 from tests.unit.policy_bench import at
 from tests.unit.test_visits import a_pass
@@ -102,15 +99,5 @@ class PolicyGate(Gate):
         s.now_ms = at(NOW)
 
 
-def show(port: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        gate = PolicyGate(Path(folder))
-        gate._port = port
-        gate.fill()
-        gate.start()
-        print(f"console: {gate.url}", flush=True)
-        threading.Event().wait()
-
-
 if __name__ == "__main__":
-    show(int(sys.argv[1]) if len(sys.argv) > 1 else 8812)
+    show_filled(PolicyGate, 8813)

@@ -27,10 +27,11 @@ from gateway.adapters.store.register_rows import SqliteRegisterRows
 from gateway.adapters.store.registers import SqliteRegisters
 from gateway.adapters.store.sides import SqliteSides
 from gateway.adapters.store.tasks import SqliteTasks
+from gateway.clock import SystemClock
 from gateway.domain.passing import Identity
 from gateway.domain.policy import ALLOW, HOLD
 from gateway.domain.tasks import NewTask
-from gateway.ledger_hands import WallClock, by_hand, evidence_desk, policy_desk
+from gateway.ledger_hands import by_hand, evidence_desk, policy_desk
 from gateway.services.audit_desk import AuditDesk
 from gateway.services.goods_desk import GoodsDesk
 from gateway.services.over_limit_desk import OverLimitDesk
@@ -75,7 +76,7 @@ class Running:
         self.data, self.told = data, []
         self.file = LedgerFile(data)
         commit_passages(self.file, 4, with_photographs=False)
-        clock, store = WallClock(), SqlitePolicies(self.file)
+        clock, store = SystemClock(), SqlitePolicies(self.file)
         self.book = PolicyBook(store, SqliteRegisters(self.file), clock, enterprise_code="5301110001", site_packs=[load_pack(DEFAULT_PACK)])  # fmt: skip
         self.queries = SqliteQueries(self.file)
         ledger, self.registers = SqliteLedger(self.file), RegisterBook(SqliteRegisterRows(self.file), clock)
@@ -165,7 +166,7 @@ def test_a_pack_and_a_level_take_effect_in_the_running_gateway_at_once(running):
 
     def judged():
         return running.book.judge(
-            running.book.facts(Identity(plate_no="云A98765", plate_colour="1"), "in", WallClock().wall_ms())
+            running.book.facts(Identity(plate_no="云A98765", plate_colour="1"), "in", SystemClock().wall_ms())
         )
 
     assert judged().verdict == ALLOW

@@ -253,7 +253,7 @@ async def test_corrupt_pictures_are_counted_and_never_delivered(camera, bank):
     assert await bank.burst("C", now_ms() - 800, now_ms(), 8)
 
 
-class WallClock:
+class SystemClock:
     def wall_ms(self) -> int:
         return now_ms()
 
@@ -266,7 +266,7 @@ async def test_stream_smaller_than_hj1321_asks_is_refused_with_the_reason_and_al
     small = SimulatedCamera(clips(tmp_path / "small", 640, 360))
     small.start()
     bank = CameraBank({"C": small.url}, QUICK)
-    began_s, conditions = time.monotonic(), Conditions(WallClock(), Changes())
+    began_s, conditions = time.monotonic(), Conditions(SystemClock(), Changes())
     bank.start()
 
     def told() -> list[Condition]:

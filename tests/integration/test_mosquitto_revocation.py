@@ -14,7 +14,7 @@ import pytest
 from broker_bench import LANES, SITE, BrokerProcess, Client, eventually, free_port
 
 from firmware.lane import contract
-from gateway import app
+from gateway import access_actions
 from gateway.adapters.broker import pki
 from gateway.adapters.broker.access import Access
 from gateway.adapters.broker.mosquitto import write_mosquitto_files
@@ -63,7 +63,7 @@ def test_a_new_lane_is_let_in_by_one_command_without_a_restart(tmp_path: Path, c
     site = tmp_path / "site.toml"
     first = f'{GOOD}\n[broker]\nhost = "127.0.0.1"\nport = {port}\n'
     site.write_text(first, "utf-8")
-    assert app.write_broker_rights(site, None, "root", True) == 2, "nothing runs yet"
+    assert access_actions.write_broker_rights(site, None, "root", True) == 2, "nothing runs yet"
     assert "mosquitto -c" in capsys.readouterr().err
     keys = pki.SiteKeys(tmp_path / "data/keys", SITE)
     folder = tmp_path / "data/mosquitto"
@@ -76,7 +76,7 @@ def test_a_new_lane_is_let_in_by_one_command_without_a_restart(tmp_path: Path, c
         lane = GOOD[GOOD.index("[[lanes]]") :]
         second = lane.replace("g1-b01", "g1-b02").replace('barrier_code = "01"', 'barrier_code = "02"')
         site.write_text(first + second, "utf-8")
-        assert app.write_broker_rights(site, None, "root", True) == 0
+        assert access_actions.write_broker_rights(site, None, "root", True) == 0
         assert "2 车道" in capsys.readouterr().out
         new, gateway = Client(broker, "g1-b02"), Client(broker, "gateway")
         assert new.attempt()[0] == gateway.attempt()[0] == 0

@@ -1,12 +1,10 @@
 """All three ledgers reach the regulator: corrections and late goods as revisions in their order, once; machines with their use."""
 
 import itertools
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from platform_site import PlatformSite, picture
-from uplink_bench import RegulatorProcess, wait_until
+from uplink_bench import wait_until
 
 from gateway.adapters.store.check import findings
 from gateway.domain.passing import Identity
@@ -20,23 +18,6 @@ MACHINE = {"production_date": "2023-06-11", "emission_stage": "4", "fuel_type": 
            "mein": "EX4LW0000P0000231", "machine_model": "LW500", "engine_model": "EX10G", "engine_maker": "示例发动机厂",
            "engine_no": "EX10G230611", "owner": "云南示例焦化有限公司", "valid_from": "2023-07-01"}  # fmt: skip
 MACHINE_PHOTOS = ("machine_nameplate_photo", "engine_nameplate_photo", "env_label_photo", "machine_photo")
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegulatorProcess]:
-    running = RegulatorProcess(tmp_path_factory.mktemp("regulator"))
-    running.start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def site(tmp_path: Path, running: RegulatorProcess) -> Iterator[PlatformSite]:
-    running.clear_faults()
-    site = PlatformSite(tmp_path, running)
-    yield site
-    running.clear_faults()
-    site.close()
 
 
 async def corrected(site: PlatformSite, pass_id: str, **values: str) -> None:

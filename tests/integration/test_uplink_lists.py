@@ -1,6 +1,5 @@
 """Lists and policies of the regulator reach the gate by themselves, once, over outages; answers and confirmations go back."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,23 +7,6 @@ from platform_site import FAST_PULLS, PlatformSite, over_limit_item, picture, st
 from uplink_bench import RegulatorProcess, wait_until
 
 from gateway.domain.passing import Identity
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegulatorProcess]:
-    running = RegulatorProcess(tmp_path_factory.mktemp("regulator"))
-    running.start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def site(tmp_path: Path, running: RegulatorProcess) -> Iterator[PlatformSite]:
-    running.clear_faults()
-    site = PlatformSite(tmp_path, running)
-    yield site
-    running.clear_faults()
-    site.close()
 
 
 def verdict_on(site: PlatformSite, plate: str, **vehicle: str) -> str:

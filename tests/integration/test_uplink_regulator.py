@@ -14,15 +14,6 @@ from gateway.services.pulls import PullSettings
 from gateway.services.relay import RelaySettings
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegulatorProcess]:
-    """One process for the whole file: starting it costs more than most tests. Every gateway has its own records."""
-    running = RegulatorProcess(tmp_path_factory.mktemp("regulator"))
-    running.start()
-    yield running
-    running.stop()
-
-
 @pytest.fixture
 def regulator(running: RegulatorProcess) -> Iterator[RegulatorProcess]:
     running.clear_faults()

@@ -146,7 +146,7 @@ def test_show_and_check_on_the_command_line(tmp_path):
 
 def test_a_rehearsal_on_the_command_line_reads_the_ledger_beside_a_running_gateway(tmp_path, monkeypatch):
     count, until_ms = build_history(tmp_path, seed=1, days=6, per_day=60)
-    monkeypatch.setattr("gateway.policy_actions.WallClock.wall_ms", lambda self: until_ms)
+    monkeypatch.setattr("gateway.policy_actions.SystemClock.wall_ms", lambda self: until_ms)
     running = LedgerFile(tmp_path)
     try:
         found = json.loads(

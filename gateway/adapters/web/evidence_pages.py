@@ -28,7 +28,7 @@ SHOWN_DAYS, SHOWN = 92, 100
 
 def create_evidence_pages(desk: EvidenceDesk, maker: PageMaker) -> APIRouter:
     """HTML routes under /evidence."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, route_class=maker.refusing(REFUSALS))
 
     def words(request: Request) -> Texts:
         return texts(language_of(request))
@@ -68,67 +68,49 @@ def create_evidence_pages(desk: EvidenceDesk, maker: PageMaker) -> APIRouter:
     async def act(pass_id: str, action: str, request: Request) -> Response:
         form = await form_of(request)
         who = {"by": form.get("by", "")[:40], "why": form.get("why", "")[:160]}
-        try:
-            if action == "correct":
-                name = form.get("field", "")
-                if name not in FIELDS:
-                    raise CorrectionRefused(f"{name!r}: 不能更正 cannot be corrected; allowed are {', '.join(FIELDS)}")
-                await desk.correct(pass_id=pass_id, fields={name: form.get("value", "").strip()[:200]}, **who)
-            elif action == "hold":
-                await desk.hold(pass_id=pass_id, **who)
-            elif action == "delete":
-                await desk.ask_deletion(pass_id=pass_id, **who)
-            else:
-                raise Refusal(404, "not_found")
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        if action == "correct":
+            name = form.get("field", "")
+            if name not in FIELDS:
+                raise CorrectionRefused(f"{name!r}: 不能更正 cannot be corrected; allowed are {', '.join(FIELDS)}")
+            await desk.correct(pass_id=pass_id, fields={name: form.get("value", "").strip()[:200]}, **who)
+        elif action == "hold":
+            await desk.hold(pass_id=pass_id, **who)
+        elif action == "delete":
+            await desk.ask_deletion(pass_id=pass_id, **who)
+        else:
+            raise Refusal(404, "not_found")
         return maker.reload()
 
     @router.post("/evidence/holds")
     async def hold_days(request: Request) -> Response:
         form = await form_of(request)
-        try:
-            await desk.hold(first=form.get("first") or None, last=form.get("last") or None, by=form.get("by", "")[:40], why=form.get("why", "")[:160])  # fmt: skip
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        await desk.hold(first=form.get("first") or None, last=form.get("last") or None, by=form.get("by", "")[:40], why=form.get("why", "")[:160])  # fmt: skip
         return maker.reload()
 
     @router.post("/evidence/holds/{hold_id}/lift")
     async def lift(hold_id: str, request: Request) -> Response:
         form = await form_of(request)
-        try:
-            await desk.lift(hold_id=hold_id, by=form.get("by", "")[:40], why=form.get("why", "")[:160])
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        await desk.lift(hold_id=hold_id, by=form.get("by", "")[:40], why=form.get("why", "")[:160])
         return maker.reload()
 
     @router.post("/evidence/deletions/{request_id}")
     async def decide(request_id: str, request: Request) -> Response:
         form = await form_of(request)
-        try:
-            if form.get("decision") not in ("approve", "refuse"):
-                raise RetentionRefused("decision: 允许 allowed are approve, refuse")
-            await desk.decide_deletion(request_id=request_id, approve=form["decision"] == "approve", by=form.get("by", "")[:40], why=form.get("why", "")[:160])  # fmt: skip
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        if form.get("decision") not in ("approve", "refuse"):
+            raise RetentionRefused("decision: 允许 allowed are approve, refuse")
+        await desk.decide_deletion(request_id=request_id, approve=form["decision"] == "approve", by=form.get("by", "")[:40], why=form.get("why", "")[:160])  # fmt: skip
         return maker.reload()
 
     @router.post("/evidence/erase")
     async def erase(request: Request) -> Response:
         form = await form_of(request)
-        try:
-            places = await desk.erase(values=[form.get("value", "").strip()[:60]], by=form.get("by", "")[:40], why=form.get("why", "")[:160])  # fmt: skip
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        places = await desk.erase(values=[form.get("value", "").strip()[:60]], by=form.get("by", "")[:40], why=form.get("why", "")[:160])  # fmt: skip
         return maker.told(request, f"{words(request)('evidence.erased')} {places}", "allow")
 
     @router.post("/evidence/rebuild")
     async def rebuild(request: Request) -> Response:
         t = words(request)
-        try:
-            counts = await desk.rebuild()
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        counts = await desk.rebuild()
         if not any(counts.values()):
             return maker.told(request, t("evidence.nothing_differs"), "allow")
         made = "，".join(f"{t.label('evidence_row', name)} {n}" for name, n in counts.items() if n)

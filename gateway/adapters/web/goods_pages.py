@@ -27,7 +27,7 @@ SHOWN = 50
 
 def create_goods_pages(day: GoodsDay, clock: Clock, maker: PageMaker) -> APIRouter:
     """HTML routes /office/goods and /office/passes/{id}/goods."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, route_class=maker.refusing(REFUSALS))
 
     def words(request: Request) -> Texts:
         return texts(language_of(request))
@@ -54,10 +54,7 @@ def create_goods_pages(day: GoodsDay, clock: Clock, maker: PageMaker) -> APIRout
     @router.post("/office/passes/{pass_id}/goods")
     async def typed(pass_id: str, request: Request) -> Response:
         form = await form_of(request)
-        try:
-            await day.type_load(pass_id, form, by=form.get("by", "")[:40], is_empty=form.get("empty") == "1")
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        await day.type_load(pass_id, form, by=form.get("by", "")[:40], is_empty=form.get("empty") == "1")
         return maker.reload()
 
     @router.get("/office/goods")
@@ -78,10 +75,7 @@ def create_goods_pages(day: GoodsDay, clock: Clock, maker: PageMaker) -> APIRout
     @router.post("/office/goods/{side_id}/explain")
     async def explain(side_id: str, request: Request) -> Response:
         form = await form_of(request)
-        try:
-            await day.goods.explain(side_id, by=form.get("by", "")[:40], why=form.get("why", "")[:160])
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        await day.goods.explain(side_id, by=form.get("by", "")[:40], why=form.get("why", "")[:160])
         return maker.reload()
 
     return router

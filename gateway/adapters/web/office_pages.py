@@ -34,7 +34,7 @@ _SHEET = re.compile(r"Z\d{6}-\d{2,4}")
 
 def create_office_pages(office: Office, maker: PageMaker) -> APIRouter:
     """HTML routes /visits and /office/..."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, route_class=maker.refusing(REFUSALS))
 
     def words(request: Request) -> Texts:
         return texts(language_of(request))
@@ -74,34 +74,25 @@ def create_office_pages(office: Office, maker: PageMaker) -> APIRouter:
     @router.post("/office/passes/{pass_id}/plate")
     async def plate(pass_id: str, request: Request) -> Response:
         form = await form_of(request)
-        try:
-            await office.type_plate(pass_id, plate_no=form.get("plate_no", ""), plate_colour=form.get("plate_colour", ""),
-                                    by=form.get("by", ""), why=form.get("why", ""))  # fmt: skip
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        await office.type_plate(pass_id, plate_no=form.get("plate_no", ""), plate_colour=form.get("plate_colour", ""),
+                                by=form.get("by", ""), why=form.get("why", ""))  # fmt: skip
         return maker.reload()
 
     @router.post("/office/entry")
     async def typed(request: Request) -> Response:
         form = await _fields(request)
-        try:
-            p = await office.late.enter(_entry_of(form))
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        p = await office.late.enter(_entry_of(form))
         return maker.told(request, f"{words(request)('office.entered')} {p.record_no}", "allow")
 
     @router.post("/office/use")
     async def use(request: Request) -> Response:
         form = await _fields(request)
         register, _, key = form.get("machine", "").partition("|")
-        try:
-            if register not in LEDGER_OF:
-                raise UseRefused("machine: 请选择机械或车辆 choose a machine or a vehicle")
-            hours = form.get("hours", "").strip()
-            await office.uses.record(register, key, use=form.get("use", ""), at_ms=_moment(form.get("at", "")), by=form.get("by", ""),
-                                     area=form.get("area", ""), hours=_hours(hours), note=form.get("note", ""))  # fmt: skip
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        if register not in LEDGER_OF:
+            raise UseRefused("machine: 请选择机械或车辆 choose a machine or a vehicle")
+        hours = form.get("hours", "").strip()
+        await office.uses.record(register, key, use=form.get("use", ""), at_ms=_moment(form.get("at", "")), by=form.get("by", ""),
+                                 area=form.get("area", ""), hours=_hours(hours), note=form.get("note", ""))  # fmt: skip
         return maker.told(request, words(request)("office.entered"), "allow")
 
     @router.get("/office/paper")
@@ -118,21 +109,15 @@ def create_office_pages(office: Office, maker: PageMaker) -> APIRouter:
     @router.post("/office/paper/issue")
     async def issue(request: Request) -> Response:
         form = await form_of(request)
-        try:
-            count = form.get("sheets", "")
-            await office.paper.issue(int(count) if count.isdecimal() else 0, by=form.get("by", ""))
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        count = form.get("sheets", "")
+        await office.paper.issue(int(count) if count.isdecimal() else 0, by=form.get("by", ""))
         return maker.reload()
 
     @router.post("/office/paper/void")
     async def make_void(request: Request) -> Response:
         form = await form_of(request)
         numbers = re.split(r"[\s,，、;；]+", form.get("numbers", "").strip())
-        try:
-            await office.paper.make_void([n for n in numbers if n], by=form.get("by", ""), why=form.get("why", ""))
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        await office.paper.make_void([n for n in numbers if n], by=form.get("by", ""), why=form.get("why", ""))
         return maker.reload()
 
     @router.get("/office/paper/{sheet}/print")

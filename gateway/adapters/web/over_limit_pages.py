@@ -28,7 +28,7 @@ SHOWN = 100
 
 def create_over_limit_pages(desk: OverLimitDesk, registers: RegisterBook, maker: PageMaker) -> APIRouter:
     """HTML routes under /policy/over-limit."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, route_class=maker.refusing(REFUSALS))
 
     def words(request: Request) -> Texts:
         return texts(language_of(request))
@@ -43,26 +43,20 @@ def create_over_limit_pages(desk: OverLimitDesk, registers: RegisterBook, maker:
     @router.post("/policy/over-limit/{exceed_id}/check")
     async def check(exceed_id: str, request: Request) -> Response:
         form = await request.form()
-        try:
-            desk.check(exceed_id, by=_text(form, "by"), findings=_text(form, "findings"))
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        desk.check(exceed_id, by=_text(form, "by"), findings=_text(form, "findings"))
         return maker.reload()
 
     @router.post("/policy/over-limit/{exceed_id}/decide")
     async def decide(exceed_id: str, request: Request) -> Response:
         form = await request.form()
         upload = form.get("file")
-        try:
-            evidence = [number] if (number := _text(form, "evidence")) else []
-            if isinstance(upload, UploadFile) and upload.filename:
-                content = await upload.read(MAX_DOCUMENT_BYTES + 1)
-                case = next((c for c in desk.open_cases() if c.exceed_id == exceed_id), None)
-                if case is not None:
-                    evidence.append(await asyncio.to_thread(_kept, registers, case, content, upload.filename[-100:], _text(form, "by")))  # fmt: skip
-            desk.decide(exceed_id, result=_text(form, "result"), by=_text(form, "by"), note=_text(form, "note"), evidence=evidence)  # fmt: skip
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        evidence = [number] if (number := _text(form, "evidence")) else []
+        if isinstance(upload, UploadFile) and upload.filename:
+            content = await upload.read(MAX_DOCUMENT_BYTES + 1)
+            case = next((c for c in desk.open_cases() if c.exceed_id == exceed_id), None)
+            if case is not None:
+                evidence.append(await asyncio.to_thread(_kept, registers, case, content, upload.filename[-100:], _text(form, "by")))  # fmt: skip
+        desk.decide(exceed_id, result=_text(form, "result"), by=_text(form, "by"), note=_text(form, "note"), evidence=evidence)  # fmt: skip
         return maker.reload()
 
     return router

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request
+from fastapi.routing import APIRoute
 from starlette.responses import HTMLResponse, Response
 
 from gateway.adapters.web.board import Board
@@ -37,3 +39,21 @@ class PageMaker:
     def reload(self) -> Response:
         """What was asked is done: the page shows it."""
         return Response(status_code=200, headers={"HX-Refresh": "true"})
+
+    def refusing(self, refusals: tuple[type[Exception], ...]) -> type[APIRoute]:
+        """The route class of a router whose requests may be refused with a sentence: it is told beside the button, 422."""
+        told = self.told
+
+        class Refusing(APIRoute):
+            def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+                answer = super().get_route_handler()
+
+                async def answered(request: Request) -> Response:
+                    try:
+                        return await answer(request)
+                    except refusals as refused:
+                        return told(request, str(refused), status=422)
+
+                return answered
+
+        return Refusing

@@ -32,7 +32,7 @@ TONES = {"in_force": "allow", "in_force_later": "allow", "planned": "hold", "wai
 
 def create_policy_pages(desk: PolicyDesk, maker: PageMaker) -> APIRouter:
     """HTML routes under /policy."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, route_class=maker.refusing(REFUSALS))
     book = desk.book
 
     def words(request: Request) -> Texts:
@@ -77,43 +77,32 @@ def create_policy_pages(desk: PolicyDesk, maker: PageMaker) -> APIRouter:
                 await desk.load_shipped(str(form.get("shipped", "")))
         except UnicodeDecodeError:
             return maker.told(request, "规则包应为 UTF-8 a pack is UTF-8", status=422)
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
         return maker.reload()
 
     @router.post("/policy/packs/{policy_id}/{version}/{action}")
     async def decide(policy_id: str, version: int, action: str, request: Request) -> Response:
         form = await form_of(request)
-        try:
-            if action == "activate":
-                desk.activate(
-                    policy_id=policy_id, version=version, by=form.get("by", "")[:40], from_time=form.get("from", "")
-                )
-            elif action == "withdraw":
-                desk.withdraw(policy_id=policy_id, by=form.get("by", "")[:40])
-            else:
-                raise Refusal(404, "not_found")
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        if action == "activate":
+            desk.activate(
+                policy_id=policy_id, version=version, by=form.get("by", "")[:40], from_time=form.get("from", "")
+            )
+        elif action == "withdraw":
+            desk.withdraw(policy_id=policy_id, by=form.get("by", "")[:40])
+        else:
+            raise Refusal(404, "not_found")
         return maker.reload()
 
     @router.post("/policy/level")
     async def level(request: Request) -> Response:
         form = await form_of(request)
-        try:
-            desk.order_level(level=form.get("level", ""), by=form.get("by", "")[:40], reason=form.get("why", "")[:160],
-                             from_time=form.get("from", ""), until_time=form.get("until", ""))  # fmt: skip
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        desk.order_level(level=form.get("level", ""), by=form.get("by", "")[:40], reason=form.get("why", "")[:160],
+                         from_time=form.get("from", ""), until_time=form.get("until", ""))  # fmt: skip
         return maker.reload()
 
     @router.post("/policy/site")
     async def site(request: Request) -> Response:
         form = await form_of(request)
-        try:
-            desk.state_site(name=form.get("name", ""), value=form.get("value", "").strip(), by=form.get("by", "")[:40])
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        desk.state_site(name=form.get("name", ""), value=form.get("value", "").strip(), by=form.get("by", "")[:40])
         return maker.reload()
 
     @router.post("/policy/rehearsal")
@@ -121,12 +110,9 @@ def create_policy_pages(desk: PolicyDesk, maker: PageMaker) -> APIRouter:
         t, form = words(request), await request.form()
         chosen = [v for v in form.getlist("pack") if isinstance(v, str)]
         level, days = str(form.get("level", "")), str(form.get("days", ""))
-        try:
-            if level and level not in LEVELS:
-                raise PolicyRefused(f"level {level!r}: 允许 allowed are {', '.join(sorted(LEVELS))}")
-            found = await desk.rehearse(chosen, level or None, int(days) if days.isdecimal() else 0)
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        if level and level not in LEVELS:
+            raise PolicyRefused(f"level {level!r}: 允许 allowed are {', '.join(sorted(LEVELS))}")
+        found = await desk.rehearse(chosen, level or None, int(days) if days.isdecimal() else 0)
         top = max(found["hours"].values(), default=0) or 1
         return maker.fragment(
             request, "fragments/rehearsed.html.j2", found=found, days=days, level=t.label("response_level", level) if level else t("policy.as_it_was"),
@@ -148,35 +134,26 @@ def create_policy_pages(desk: PolicyDesk, maker: PageMaker) -> APIRouter:
     @router.post("/policy/exceptions")
     async def grant(request: Request) -> Response:
         form = await form_of(request)
-        try:
-            desk.grant(plate_no=form.get("plate_no", ""), plate_colour=form.get("plate_colour", ""), reason_kind=form.get("kind", ""),
-                       reason=form.get("why", "")[:160], approver=form.get("by", "")[:40], hours=_number(form.get("hours", "")))  # fmt: skip
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        desk.grant(plate_no=form.get("plate_no", ""), plate_colour=form.get("plate_colour", ""), reason_kind=form.get("kind", ""),
+                   reason=form.get("why", "")[:160], approver=form.get("by", "")[:40], hours=_number(form.get("hours", "")))  # fmt: skip
         return maker.reload()
 
     @router.post("/policy/exceptions/{exception_id}/revoke")
     async def revoke(exception_id: str, request: Request) -> Response:
         form = await form_of(request)
-        try:
-            desk.revoke(exception_id=exception_id, by=form.get("by", "")[:40])
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        desk.revoke(exception_id=exception_id, by=form.get("by", "")[:40])
         return maker.reload()
 
     @router.post("/policy/blacklist/{action}")
     async def blacklist(action: str, request: Request) -> Response:
         form = await form_of(request)
         plate, colour, by = form.get("plate_no", ""), form.get("plate_colour", ""), form.get("by", "")[:40]
-        try:
-            if action == "add":
-                desk.exceptions.blacklist(plate, colour, reason=form.get("why", "")[:160], by=by)
-            elif action == "remove":
-                desk.exceptions.unlist(plate, colour, by=by)
-            else:
-                raise Refusal(404, "not_found")
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        if action == "add":
+            desk.exceptions.blacklist(plate, colour, reason=form.get("why", "")[:160], by=by)
+        elif action == "remove":
+            desk.exceptions.unlist(plate, colour, by=by)
+        else:
+            raise Refusal(404, "not_found")
         return maker.reload()
 
     @router.get("/policy/responses")

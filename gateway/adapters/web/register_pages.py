@@ -34,7 +34,7 @@ REFUSALS = (RegisterRefused, SheetRefused, LedgerUnavailable)
 
 def create_register_pages(desk: RegisterDesk, maker: PageMaker) -> APIRouter:
     """HTML routes under /registers, /audit and /documents."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, route_class=maker.refusing(REFUSALS))
     book, audit = desk.book, desk.audit
 
     def words(request: Request):
@@ -103,10 +103,7 @@ def create_register_pages(desk: RegisterDesk, maker: PageMaker) -> APIRouter:
         t = words(request)
         form = await request.form()
         content, file_name = await _file(form)
-        try:
-            done, errors = await desk.import_file(name, content, file_name, by=_text(form, "by"))
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        done, errors = await desk.import_file(name, content, file_name, by=_text(form, "by"))
         lines = [
             {"line": n, "errors": [text for _, text in found]} for n, found in list(done.errors.items())[:SHOWN_ERRORS]
         ]
@@ -156,10 +153,7 @@ def create_register_pages(desk: RegisterDesk, maker: PageMaker) -> APIRouter:
         }  # fmt: skip
         if action not in actions:
             raise Refusal(404, "not_found")
-        try:
-            await asyncio.to_thread(actions[action])
-        except REFUSALS as refused:
-            return maker.told(request, str(refused), status=422)
+        await asyncio.to_thread(actions[action])
         return maker.reload()
 
     @router.get("/audit")

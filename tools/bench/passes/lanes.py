@@ -17,6 +17,7 @@ import numpy as np
 
 from gateway.adapters.cameras.bank import CameraBank
 from gateway.adapters.vision.process import VisionProcess
+from gateway.clock import SystemClock
 from gateway.config import Reading
 from gateway.domain.passing import Identity
 from gateway.services.capture import VehicleCapture
@@ -41,16 +42,6 @@ class Passage:
     lost_frames: bool
 
 
-class WallClock:
-    """services.ports.Clock."""
-
-    def wall_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def mono_s(self) -> float:
-        return time.monotonic()
-
-
 class CameraNotReady(RuntimeError):
     """A simulated camera or its stream did not come up in time."""
 
@@ -66,7 +57,7 @@ class Lanes:
         self._bank = CameraBank({code: f"rtsp://127.0.0.1:{p}/live" for code, (p, _) in self._ports.items()})
         self.reader = VisionProcess(models)
         self._capture = VehicleCapture(
-            self._bank, self.reader, WallClock(), budget_ms=reading.budget_ms, min_agreeing=reading.min_agreeing
+            self._bank, self.reader, SystemClock(), budget_ms=reading.budget_ms, min_agreeing=reading.min_agreeing
         )
 
     def __enter__(self) -> Self:
