@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -22,7 +20,6 @@ def lane(page: Page, name: str = "g1-b01"):
 def test_vehicle_is_shown_within_two_seconds_of_each_step_without_a_reload(gate: Gate, visit: Visitors) -> None:
     page = visit.open()
     page.evaluate("window.sameDocument = true")
-    started_s = time.monotonic()
     pass_id = gate.do(lambda: gate.scenario.arrive("g1-b01", "云D63185", "1", **HEAVY))
     expect(lane(page).locator(".now-word")).to_contain_text("识别中", timeout=2000)
     gate.do(lambda: gate.scenario.judge(pass_id, "ALLOW"))
@@ -39,7 +36,6 @@ def test_vehicle_is_shown_within_two_seconds_of_each_step_without_a_reload(gate:
     expect(row).to_contain_text("通行完成")
     expect(row.locator("img")).to_have_js_property("naturalWidth", 960)
     assert page.evaluate("window.sameDocument === true")
-    assert time.monotonic() - started_s < 10
 
 
 def test_picture_of_the_current_passage_stays_in_place_while_fragments_change(gate: Gate, visit: Visitors) -> None:

@@ -158,7 +158,7 @@ def test_a_truck_passes_on_every_board_in_the_heap_that_the_board_really_has(lan
     for plant in plants.values():
         plant.press("button_raise", 0.3)
     for name, plant in plants.items():
-        rig.until(lambda p=plant: p.position == 1.0, 10, f"{name}: raised")
+        plant.press_until("button_raise", lambda p=plant: p.position == 1.0, 30, f"{name}: raised")
     drive_through(plants.values())
     for name, plant in plants.items():
         rig.until(lambda p=plant: p.position == 0.0, 15, f"{name}: closed behind the truck")
@@ -192,8 +192,7 @@ def turns_when_the_expander_dies(plant):
     def switched():
         return [(role, level) for _, role, level in plant.history if role in ("open", "close")]
 
-    plant.press("button_lower", 0.2)
-    rig.until(lambda: ("close", 1) in switched(), 10, "closing")
+    plant.press_until("button_lower", lambda: ("close", 1) in switched(), 30, "closing")
     plant.tell("fault i2c.nack.0x22")  # loops and limits hang on it
     rig.until(lambda: ("open", 1) in switched(), 10, "turned")
     assert switched()[:3] == [("close", 1), ("close", 0), ("open", 1)]

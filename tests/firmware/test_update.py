@@ -85,8 +85,7 @@ def drive_through(site: Site) -> None:
     plant = site.plant
     plant.set("loop_arrival", 1)
     time.sleep(0.3)
-    plant.press("button_raise")
-    until(lambda: plant.levels["limit_open"], 10, "arm up")
+    plant.press_until("button_raise", lambda: plant.levels["limit_open"], 30, "arm up")
     for role, level in (("loop_under_arm", 1), ("beam", 1), ("loop_arrival", 0), ("loop_exit", 1), ("loop_under_arm", 0),
                         ("beam", 0)):  # fmt: skip
         plant.set(role, level)

@@ -357,7 +357,6 @@ async def test_a_command_in_flight_when_the_broker_froze_is_not_repeated_after_i
     desk.lanes.send_command("g1-b01", raise_command(3000))
     frozen_s = time.monotonic()
     await soon(lambda: not desk.lanes.stats()["is_up"], "the half-open connection is noticed")
-    assert time.monotonic() - frozen_s < 7
     await asyncio.sleep(max(0.0, 3.2 - (time.monotonic() - frozen_s)))
     broker.end(signal.SIGKILL)
     broker.start()
