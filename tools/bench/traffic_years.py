@@ -17,9 +17,11 @@ from gateway.domain import passing
 from gateway.domain.passing import Answered, Judged, LaneEvent, Pass, step
 from gateway.domain.policy import ALLOW, DENY, HOLD, Verdict
 from gateway.domain.records import local_day, record_number
+from gateway.domain.visits import VisitRow
+from gateway.domain.visits import VisitRow
 from gateway.services import judging
 from gateway.services.passage_record import Place
-from gateway.services.ports import Change, NewEntry, NewUpload, PhotoRow, VisitRow
+from gateway.services.ports import Change, NewEntry, NewUpload, PhotoRow
 
 DAY_MS = 86_400_000
 SHARES = {"refused": 0.015, "held": 0.02, "unread": 0.004, "manual": 0.006}  # [assumed], of all entries

@@ -19,16 +19,23 @@ from gateway.adapters.store.visits import put_visits
 from gateway.domain.passing import to_doc
 from gateway.domain.projection import pass_columns, pass_text, sparse
 from gateway.domain.records import to_json
-from gateway.services.ports import Change, PhotoRow, VisitRow
+from gateway.domain.visits import VisitRow
+from gateway.domain.visits import VisitRow
+from gateway.services.ports import Change, PhotoRow
 
-FLUSH_PASSES = 5000
+STORE_PASSES = 1000  # rows are kept in Python no longer than that
+COMMIT_PASSES = 5000
 
 
 class BulkLoad:
-    """Appends to the ledger behind `conn`, which nobody else may be writing. Use as a context manager."""
+    """Appends to the ledger behind `conn`, which nobody else may be writing. Use as a context manager.
 
-    def __init__(self, conn: sqlite3.Connection, *, salt_seed: str) -> None:
+    commit_passes: passes in one transaction; a process that ends in between has lost those of the last one, whole.
+    """
+
+    def __init__(self, conn: sqlite3.Connection, *, salt_seed: str, commit_passes: int = COMMIT_PASSES) -> None:
         self._conn, self._chain, self._salt_seed = conn, Chain(), salt_seed
+        self._commit_passes, self._uncommitted = commit_passes, 0
         self._clear()
 
     def __enter__(self) -> BulkLoad:
@@ -37,6 +44,8 @@ class BulkLoad:
     def __exit__(self, kind: object, *rest: object) -> None:
         if kind is None:
             self.flush()
+        elif self._conn.in_transaction:
+            self._conn.execute("rollback")
 
     def _clear(self) -> None:
         self._entries: list[Any] = []
@@ -73,13 +82,21 @@ class BulkLoad:
         closed_ms = doc["closed_at_ms"]
         self._outbox.append((upload.op, upload.key, upload.pass_id, upload.rev, str(ULID()), record,
                              "accepted" if is_sent else "new", closed_ms, closed_ms, closed_ms if is_sent else None))  # fmt: skip
-        if len(self._passes) >= FLUSH_PASSES:
+        if len(self._passes) >= STORE_PASSES:
+            self._store()
+        if self._uncommitted >= self._commit_passes:
             self.flush()
 
     def flush(self) -> None:
-        """Everything added so far becomes one committed transaction."""
+        """Everything added so far is committed."""
+        self._store()
+        self._conn.execute("commit")
+        self._uncommitted = 0
+
+    def _store(self) -> None:
         conn = self._conn
-        conn.execute("begin immediate")
+        if not conn.in_transaction:
+            conn.execute("begin immediate")
         conn.executemany(INSERT_ENTRY, self._entries)
         conn.executemany(PUT_PASS, self._passes)
         conn.executemany("insert into pass_alias values (?,?,?)", self._aliases)
@@ -89,5 +106,5 @@ class BulkLoad:
         conn.executemany(
             "insert into outbox (op, key, pass_id, rev, req_id, record, state, created_at_ms, released_at_ms, accepted_at_ms)"
             " values (?,?,?,?,?,?,?,?,?,?)", self._outbox)  # fmt: skip
-        conn.execute("commit")
+        self._uncommitted += len(self._passes)
         self._clear()

@@ -22,7 +22,8 @@ from gateway.adapters.store.sides import entries_of, put_sides
 from gateway.domain.passing import CLOSED, Pass, from_doc, to_doc
 from gateway.domain.projection import Doc, pass_columns, pass_text, sparse
 from gateway.domain.records import local_day, to_json
-from gateway.services.ports import Change, LedgerUnavailable, NewUpload, PhotoRow, VisitRow
+from gateway.domain.visits import VisitRow
+from gateway.services.ports import Change, LedgerUnavailable, NewUpload, PhotoRow
 
 
 class SqliteLedger:
