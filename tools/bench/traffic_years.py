@@ -18,7 +18,6 @@ from gateway.domain.passing import Answered, Judged, LaneEvent, Pass, step
 from gateway.domain.policy import ALLOW, DENY, HOLD, Verdict
 from gateway.domain.records import local_day, record_number
 from gateway.domain.visits import VisitRow
-from gateway.domain.visits import VisitRow
 from gateway.services import judging
 from gateway.services.passage_record import Place
 from gateway.services.ports import Change, NewEntry, NewUpload, PhotoRow

@@ -20,7 +20,6 @@ from gateway.domain.passing import to_doc
 from gateway.domain.projection import pass_columns, pass_text, sparse
 from gateway.domain.records import to_json
 from gateway.domain.visits import VisitRow
-from gateway.domain.visits import VisitRow
 from gateway.services.ports import Change, PhotoRow
 
 STORE_PASSES = 1000  # rows are kept in Python no longer than that
