@@ -236,10 +236,17 @@ def bench_lane(
         ),
     ] = "whole",
     plot: Annotated[Path | None, typer.Option(help="图 also draw the sensor-to-stop times: an SVG file")] = None,
+    parts: Annotated[
+        str, typer.Option(help="部分 comma separated, of sequences, movements, outage, heap, update; default: all")
+    ] = "",
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="续跑 folder of finished runs: go on where a run was stopped, add sequences to it"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """道闸固件 The lane's firmware in virtual time on the real interpreter, under each board's stalls."""
-    from tools.bench.lane.run import command
+    from tools.bench.lane.run import PARTS, command
 
     status = command(
         as_json,
@@ -253,6 +260,8 @@ def bench_lane(
         processes=processes,
         update="" if update == "none" else update,
         plot=plot,
+        parts=[name for name in parts.split(",") if name] or PARTS,
+        keep=keep,
     )
     raise typer.Exit(status)
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tools.bench.lane import models
+from tools.bench.lane import kept, models
 from tools.bench.lane.figures import provable_gaps, quantile
 from tools.bench.lane.interpreter import MICROPYTHON, Job, run_job
 from tools.bench.lane.run import BEAM_TO_EXIT_END_M, CLEAR_MS, measure
@@ -206,6 +206,23 @@ def test_a_quantile_is_a_measured_value():
     assert quantile([3, 1, 2], 0.5) == 2 and quantile([3, 1, 2], 0.999) == 3 and quantile([], 0.5) is None
 
 
-def test_an_unknown_board_is_named():
+def test_an_unknown_board_or_part_is_named():
     with pytest.raises(ValueError, match="allowed are"):
         measure(boards=["atari"])
+    with pytest.raises(ValueError, match="allowed are sequences"):
+        measure(parts=["everything"])
+
+
+def test_a_stopped_run_goes_on_and_more_sequences_add_to_it(tmp_path, monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr("tools.bench.lane.interpreter.run_job", lambda job, hear: told.append(job.name) or run_job(job))
+    monkeypatch.setattr("tools.bench.lane.run.CHUNK", 2)
+    given = {"boards": [BOARD], "parts": ["sequences"], "keep": tmp_path}
+    first = measure(count=2, **given)
+    more = measure(count=4, **given)
+    assert len(told) == 2, "of four sequences two were kept"
+    assert (first["sequences"], more["sequences"]) == (2, 4) and more["steps"] > first["steps"]
+    assert more["failed"] == [] and more["update_power_cuts"] is None
+    monkeypatch.setitem(kept.CODE, "lane", (*kept.CODE["lane"], models.ROOT / "pyproject.toml"))
+    measure(count=2, **given)
+    assert len(told) == 3, "what other code has found is not taken"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.bench.lane.kept import Kept
 from tools.bench.lane.models import ROOT, resolve
 
 BIN = Path(sys.executable).parent
@@ -36,6 +37,11 @@ class Job:
     script: str
     arguments: tuple[str, ...]
     kinds: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Of a file: no other job of the same code has it."""
+        return "-".join((self.board, self.script.removesuffix(".py"), *self.arguments, *self.kinds))
 
 
 _LOCK = threading.Lock()
@@ -90,10 +96,25 @@ def run_job(job: Job, hear: Callable[[Line], None] = lambda line: None) -> list[
         return lines
 
 
-def run_all(jobs: Sequence[Job], processes: int, hear: Callable[[Job, Line], None]) -> Iterator[tuple[Job, list[Line]]]:
-    """Every job with its lines, in order of the jobs; the last line of one whose interpreter died is {"died": its words}."""
+def run_all(
+    jobs: Sequence[Job], processes: int, hear: Callable[[Job, Line], None], kept: Kept
+) -> Iterator[tuple[Job, list[Line]]]:
+    """Every job with its lines, in order of the jobs; the last line of one whose interpreter died is {"died": its words}.
+
+    kept: what it holds is not run again, and every job that ends is put there.
+    """
+
+    def lines_of(job: Job) -> list[Line]:
+        lines = kept.get("lane", job.name)
+        if lines is None:
+            lines = run_job(job, lambda line: hear(job, line))
+            kept.put("lane", job.name, lines)
+        else:
+            hear(job, lines[-1])
+        return lines
+
     with ThreadPoolExecutor(processes) as pool:
-        running = [pool.submit(run_job, job, lambda line, job=job: hear(job, line)) for job in jobs]
+        running = [pool.submit(lines_of, job) for job in jobs]
         for job, future in zip(jobs, running, strict=True):
             try:
                 yield job, future.result()

@@ -12,10 +12,12 @@ from rich.console import Console
 
 from tools.bench.lane.figures import Sums, limits, provable_gaps, whole
 from tools.bench.lane.interpreter import Job, Line, run_all
+from tools.bench.lane.kept import Kept
 from tools.bench.lane.models import board_names, resolve
+from tools.bench.lane.verdict import failures
 
+PARTS = ("sequences", "movements", "outage", "heap", "update")
 CHUNK = 250  # sequences of one interpreter process
-FULL_DECK = 125  # so many in a row play every kind (onboard/play.py, KINDS)
 BEAM_TO_EXIT_END_M = 5.7  # of onboard/geometry.py; the lane prints its own from its settings
 CLEAR_MS = 1500
 
@@ -59,7 +61,7 @@ def sequence_jobs(boards: Sequence[str], count: int, seed: int) -> list[Job]:
     jobs = []
     for n, board in enumerate(boards):
         each = count // len(boards) + (n < count % len(boards))
-        first = seed * 1_000_000 + n * 100_000
+        first = seed * 1_000_000 + board_names().index(board) * 100_000
         for start in range(0, each, CHUNK):
             jobs.append(Job(board, "sequences.py", (str(first + start), str(min(CHUNK, each - start)))))
     return jobs
@@ -69,8 +71,12 @@ def movement_jobs(boards: Sequence[str], count: int, seed: int) -> list[Job]:
     """Reboots, reconnects and bad orders on the whole firmware: at least `count` of each in all."""
     parts = 2 * len(boards)
     return [
-        Job(board, "whole.py", (str(seed * 100 + 3 * n + half), "movements", str(-(-count // parts))))
-        for n, board in enumerate(boards)
+        Job(
+            board,
+            "whole.py",
+            (str(seed * 100 + 3 * board_names().index(board) + half), "movements", str(-(-count // parts))),
+        )
+        for board in boards
         for half in range(2)
     ]
 
@@ -79,18 +85,22 @@ SAMPLED = (7, 20)  # every seventh flash operation; cuts of the recovery too
 WHOLE = (1, 100)
 
 
-def update_cuts(image: str, seed: int, processes: int) -> dict[str, Any]:
+def update_cuts(image: str, seed: int, processes: int, kept: Kept) -> dict[str, Any]:
     """The sweep of tools/bench/lane_update.py, which owns these figures. image: "whole" at every flash operation of a whole image,
     "sampled" at each seventh, "small" at every one of a small image, or "" for none."""
     from tools.bench.lane_update import power_cuts, small_power_cuts
 
     if not image:
         return {"update_power_cuts": None, "update_bricks": None, "update_reason": "not asked for"}
-    if image == "small":
-        found = small_power_cuts(seed=seed)
-    else:
-        every, double = SAMPLED if image == "sampled" else WHOLE
-        found = power_cuts(every=every, double=double, seed=seed, processes=processes, hear=_hear_cuts)
+    name = f"update-{image}-{seed}"
+    found = kept.get("update", name)
+    if found is None:
+        if image == "small":
+            found = small_power_cuts(seed=seed)
+        else:
+            every, double = SAMPLED if image == "sampled" else WHOLE
+            found = power_cuts(every=every, double=double, seed=seed, processes=processes, hear=_hear_cuts)
+        kept.put("update", name, found)
     return {key: found[key] for key in ("update_power_cuts", "update_bricks", "update_every")} | {"update_image": image}
 
 
@@ -110,55 +120,54 @@ def measure(
     processes: int = 2,
     update: str = "whole",
     plot: Path | None = None,
+    parts: Sequence[str] = PARTS,
+    keep: Path | None = None,
 ) -> dict[str, Any]:
-    """Everything that the command prints. Raises ValueError for an unknown board, an interpreter that dies is told in `died` and `failed`."""
+    """Everything that the command prints; figures of a part that was not asked for are None or count nothing.
+
+    keep: a folder of finished runs (kept.py). Raises ValueError for an unknown board or part; an interpreter that dies is told in
+    `died` and `failed`.
+    """
     names = list(boards) or board_names()
-    if unknown := [name for name in names if name not in board_names()]:
-        raise ValueError(f"board {unknown[0]!r}: allowed are {', '.join(board_names())}")
+    for given, allowed, what in ((names, board_names(), "board"), (parts, PARTS, "part")):
+        if unknown := [name for name in given if name not in allowed]:
+            raise ValueError(f"{what} {unknown[0]!r}: allowed are {', '.join(allowed)}")
     began = time.monotonic()
-    outage = Job(names[0], "whole.py", (str(seed), "outage", str(hours), str(passes), str(resets)))
-    moving, heaps = movement_jobs(names, checks, seed), [Job(name, "whole.py", (str(seed), "heap")) for name in names]
-    playing = sequence_jobs(names, count, seed)
-    progress = Progress(count)
+    kept = Kept(keep)
+    jobs = {
+        "outage": [Job(names[0], "whole.py", (str(seed), "outage", str(hours), str(passes), str(resets)))],
+        "movements": movement_jobs(names, checks, seed),
+        "sequences": sequence_jobs(names, count, seed),
+        "heap": [Job(name, "whole.py", (str(seed), "heap")) for name in names],
+    }
+    jobs = {part: given if part in parts else [] for part, given in jobs.items()}
+    progress = Progress(count if "sequences" in parts else 0)
     last: dict[Job, Line] = {}
     wrong: list[Line] = []
     died: list[str] = []
-    for job, lines in run_all([outage, *moving, *playing, *heaps], processes, progress.hear):
+    for job, lines in run_all([job for given in jobs.values() for job in given], processes, progress.hear, kept):
         if "died" in lines[-1]:
             died.append(lines[-1]["died"])
             say.print(died[-1], style="red")
             continue
         last[job] = lines[-1]
         wrong += [{"board": job.board} | line for line in lines if "wrong" in line]
+    ended = {part: [job for job in given if job in last] for part, given in jobs.items()}
     sums = {name: Sums() for name in names}
-    for job in playing:
-        if job in last:
-            sums[job.board].add(last[job])
-    out = _together(sums)
-    out["seed"] = seed
+    for job in ended["sequences"]:
+        sums[job.board].add(last[job])
+    out = _together(sums) | {"seed": seed, "parts": list(parts)}
     out["boards"] = {board: part.figures() | _model(board) for board, part in sums.items()}
     out["wrong_sequences"] = wrong[:20]
     out["provable_gap_m"] = provable_gaps(BEAM_TO_EXIT_END_M, CLEAR_MS)
-    moved, lost = whole(last[job] for job in moving if job in last), last.get(outage)
-    out["unexpected_movements"] = {"sequences": out["unexpected_movements"], **moved["moves"]}
-    out["movement_checks"] = moved["checks"]
-    out["connections_max"] = max(moved["connections_max"], lost["connections_max"] if lost else 0)
-    out["bad_orders_carried_out"] = moved["carried_out"]
-    out["good_orders_that_moved"] = moved["moved"]
-    out |= {key: lost[key] if lost else None for key in OUTAGE}
-    out["outage_resets"], out["outage_passes"] = (lost["resets"], lost["passes"]) if lost else (None, None)
-    peaks = {job.board: last[job]["heap_peak_bytes"] for job in heaps if job in last}
-    out["heap_peak_bytes"] = max(peaks.values(), default=None)
-    for name in names:  # of the 64-bit interpreter, without the reserve that a motion needs
-        out["boards"][name] |= {"heap_peak_bytes": peaks.get(name), "heap_limit_bytes": resolve(name)["heap_bytes"]}
-    for line in (moved, *([lost] if lost else []), *(last[job] for job in heaps if job in last)):
-        out["invariant_violations"] += line["violations"]
-        out["watchdog_resets"] += line["watchdog_resets"]
-        out["steps"] += line["steps"]
-        out["virtual_hours"] = round(out["virtual_hours"] + line["virtual_ms"] / 3.6e6, 2)
-    out["broken"] = (moved["broken"] + (lost["broken"] if lost else []))[:10]
+    lost = last[ended["outage"][0]] if ended["outage"] else None
+    _add_whole(out, [last[job] for job in ended["movements"]], lost, {job.board: last[job] for job in ended["heap"]})
+    if "sequences" not in parts:
+        out["closings"] = None
+    if "movements" not in parts:
+        out["good_orders_that_moved"] = None
     out["died"] = died
-    out |= update_cuts(update, seed, processes)
+    out |= update_cuts(update if "update" in parts else "", seed, processes, kept)
     out["wall_s"] = round(time.monotonic() - began)
     if plot is not None:
         from tools.bench.lane.plot import draw
@@ -166,6 +175,28 @@ def measure(
         draw(plot, {board: part.series["stops_us"] for board, part in sums.items()}, limits()["stop_us"] / 1000)
     out["failed"] = failures(out)
     return out
+
+
+def _add_whole(out: dict[str, Any], movements: list[Line], lost: Line | None, heaps: dict[str, Line]) -> None:
+    """What the runs of the whole firmware add. lost: of the outage. heaps: by board."""
+    moved = whole(movements)
+    out["unexpected_movements"] = {"sequences": out["unexpected_movements"], **moved["moves"]}
+    out["movement_checks"] = moved["checks"]
+    out["connections_max"] = max(moved["connections_max"], lost["connections_max"] if lost else 0)
+    out["bad_orders_carried_out"] = moved["carried_out"]
+    out["good_orders_that_moved"] = moved["moved"]
+    out |= {key: lost[key] if lost else None for key in OUTAGE}
+    out["outage_resets"], out["outage_passes"] = (lost["resets"], lost["passes"]) if lost else (None, None)
+    out["heap_peak_bytes"] = max((line["heap_peak_bytes"] for line in heaps.values()), default=None)
+    for name, figures in out["boards"].items():  # of the 64-bit interpreter, without the reserve that a motion needs
+        figures["heap_peak_bytes"] = heaps[name]["heap_peak_bytes"] if name in heaps else None
+        figures["heap_limit_bytes"] = resolve(name)["heap_bytes"]
+    for line in (moved, *([lost] if lost else []), *heaps.values()):
+        out["invariant_violations"] += line["violations"]
+        out["watchdog_resets"] += line["watchdog_resets"]
+        out["steps"] += line["steps"]
+        out["virtual_hours"] = round(out["virtual_hours"] + line["virtual_ms"] / 3.6e6, 2)
+    out["broken"] = (moved["broken"] + (lost["broken"] if lost else []))[:10]
 
 
 def _together(sums: dict[str, Sums]) -> dict[str, Any]:
@@ -183,53 +214,8 @@ def _model(board: str) -> dict[str, Any]:
     return {"stall_model_ms": {key[:-3]: round(model[key] / 1000, 2) for key in keys}}
 
 
-def failures(out: dict[str, Any]) -> list[str]:
-    """The figures that miss their limit, in words."""
-    limit = limits()
-    zero = (
-        "invariant_violations",
-        "errors",
-        "closings_on_occupied",
-        "long_rig_errors",
-        "announced_closings",
-        "wrong_states",
-    )
-    zero += ("watchdog_resets", "bad_orders_carried_out", "journal_lost", "journal_duplicated", "journal_disorder")
-    zero += ("journal_invented", "unclean_wrong", "update_bricks")
-    failed = [f"an interpreter died: {words[-200:]}" for words in out["died"]]
-    failed += [f"{key} {out[key]}: 0" for key in zero if out[key]]
-    failed += [f"unexpected_movements {kind} {n}: 0" for kind, n in out["unexpected_movements"].items() if n]
-    if out["connections_max"] > 1:
-        failed.append(f"connections_max {out['connections_max']}: 1, there is room for one TLS session")
-    for board, figures in out["boards"].items():
-        for key, name in (
-            ("sensor_to_stop_ms", "stop_us"),
-            ("sensor_to_stop_by_interrupt_ms", "stop_us"),
-            ("sensor_to_reverse_ms", "stop_us"),
-            ("fire_to_open_ms", "fire_us"),
-            ("release_to_stop_ms", "release_us"),
-        ):
-            value = figures[key]["p999"]
-            if value is not None and value > limit[name] / 1000:
-                failed.append(f"{board} {key} p999 {value}: at most {limit[name] / 1000:g}")
-        if (figures["heap_peak_bytes"] or 0) > figures["heap_limit_bytes"]:
-            failed.append(
-                f"{board} heap_peak_bytes {figures['heap_peak_bytes']}: at most {figures['heap_limit_bytes']}"
-            )
-    for key, least in (("direction_accuracy", 0.999), ("tailgate_recall", 0.99)):
-        if out[key] is not None and out[key] < least:
-            failed.append(f"{key} {out[key]}: at least {least}")
-    for key in ("update_power_cuts", "good_orders_that_moved", "journal_events", "outage_passes", "closings"):
-        if out[key] == 0:
-            failed.append(f"{key} 0: without any, nothing is proven")
-    for key in ("sensor_to_stop_ms", "sensor_to_stop_by_interrupt_ms", "fire_to_open_ms", "release_to_stop_ms"):
-        if not out[key]["n"] and out["sequences"] >= FULL_DECK * len(out["boards"]):
-            failed.append(f"{key} n 0: without any, nothing is proven")
-    return failed
-
-
 def command(as_json: bool, **given: Any) -> int:
-    """Prints the figures; 0 if none failed, 1 if one did, 2 for a bad board name."""
+    """Prints the figures; 0 if none failed, 1 if one did, 2 for a bad name of a board or part."""
     try:
         out = measure(**given)
     except ValueError as error:

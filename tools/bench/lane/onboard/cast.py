@@ -2,6 +2,7 @@
 
 import random
 
+KMH = 1 / 3.6
 STOP_M = (-1.0, -0.6)  # where a driver waits, front bumper
 OPEN = 0.9  # a driver starts at this position of the arm
 BLOCKING = 0.85  # and brakes before an arm below it
@@ -14,6 +15,11 @@ PERSON = 0.5
 
 def between(low, high):
     return low + (high - low) * random.random()
+
+
+def speed():
+    """Of a vehicle through a gate, m/s."""
+    return between(2.0, 25.0) * KMH
 
 
 def rigid():

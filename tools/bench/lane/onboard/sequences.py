@@ -92,7 +92,8 @@ def judge(found, play, sums):
 
 
 def main(model, first, count, fault):
-    from play import KINDS, Play
+    from kinds import KINDS
+    from play import Play
 
     if fault:
         import planted
