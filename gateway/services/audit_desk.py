@@ -17,7 +17,8 @@ from gateway.domain.register_rows import RegisterRefused
 from gateway.domain.verification import CONFLICT, FAILED, PENDING, Item
 from gateway.services.papers_port import CodeReader, LookupStore, NationalLookup
 from gateway.services.ports import Clock
-from gateway.services.register_book import RegisterBook, RowDetail
+from gateway.services.register_book import RegisterBook
+from gateway.services.register_questions import RowDetail
 
 VEHICLE = "vehicle"
 TO_DO = (CONFLICT, FAILED, PENDING)

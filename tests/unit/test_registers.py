@@ -22,7 +22,8 @@ from gateway.adapters.store.schema import MIGRATIONS
 from gateway.domain.dictionary import registers
 from gateway.domain.register_rows import RegisterRefused, applied, merge_patch, merge_patched, values_of
 from gateway.domain.register_sources import sources
-from gateway.services.register_book import RegisterBook, RowRefused
+from gateway.services.register_book import RegisterBook
+from gateway.services.register_judging import RowRefused
 
 GOOD = {
     name: doc["good"]

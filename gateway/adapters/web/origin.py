@@ -17,7 +17,7 @@ from gateway.adapters.web.refusals import Refusal
 
 # An answer is a few hundred bytes; anything near this bound is not one. Source: field bounds in pages.py and api.py.
 MAX_BODY_BYTES = 16 * 1024
-# Documents, photographs and tables of the registers. Source: bounds in services/register_book.py, adapters/sheets.
+# Documents, photographs and tables of the registers. Source: bounds in services/register_documents.py, adapters/sheets.
 MAX_UPLOAD_BYTES = 21_000_000
 UPLOADS = ("/registers/", "/office/", "/policy/")
 

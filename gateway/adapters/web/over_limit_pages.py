@@ -18,7 +18,8 @@ from gateway.domain.records import local_text
 from gateway.domain.register_rows import RegisterRefused
 from gateway.services.over_limit_desk import OverLimitDesk
 from gateway.services.ports import LedgerUnavailable
-from gateway.services.register_book import MAX_DOCUMENT_BYTES, RegisterBook
+from gateway.services.register_book import RegisterBook
+from gateway.services.register_documents import MAX_DOCUMENT_BYTES
 
 REFUSALS = (CaseRefused, RegisterRefused, LedgerUnavailable)
 KIND = "over_limit_evidence"

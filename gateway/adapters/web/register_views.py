@@ -12,7 +12,7 @@ from gateway.domain.register_sheet import shown
 from gateway.domain.register_sources import document_kinds, source_label
 from gateway.domain.verification import Item
 from gateway.services.audit_desk import Task
-from gateway.services.register_book import RowDetail
+from gateway.services.register_questions import RowDetail
 
 LIST_FIELDS = 7
 AUDIT_TONES = {
