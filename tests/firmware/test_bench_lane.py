@@ -171,6 +171,12 @@ def test_a_movement_at_boot_is_told():
     assert found["moves"]["reboots"] > 0 and found["violations"] > 0
 
 
+def test_a_reversal_before_the_supply_goes_is_no_movement_by_the_boot():
+    found = run_job(Job(BOARD, "whole.py", (str(SEED), "struck")))[-1]
+    assert found["boots"] == 2 and found["risen"] > 0.5, "the arm was on its way up again when the board went down"
+    assert found["moves"] == 0 and found["violations"] == 0
+
+
 def test_an_order_is_answered_while_a_long_journal_is_told():
     found = run_job(Job(BOARD, "whole.py", (str(SEED), "drain", "400")))[-1]
     assert found["answer"] == "done" and found["drained"] >= 400
@@ -223,6 +229,6 @@ def test_a_stopped_run_goes_on_and_more_sequences_add_to_it(tmp_path, monkeypatc
     assert len(told) == 2, "of four sequences two were kept"
     assert (first["sequences"], more["sequences"]) == (2, 4) and more["steps"] > first["steps"]
     assert more["failed"] == [] and more["update_power_cuts"] is None
-    monkeypatch.setitem(kept.CODE, "lane", (*kept.CODE["lane"], models.ROOT / "pyproject.toml"))
+    monkeypatch.setattr(kept, "LANE", (*kept.LANE, models.ROOT / "pyproject.toml"))
     measure(count=2, **given)
     assert len(told) == 3, "what other code has found is not taken"

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.bench.lane.kept import Kept
+from tools.bench.lane.kept import ONBOARD, Kept, code_of
 from tools.bench.lane.models import ROOT, resolve
 
 BIN = Path(sys.executable).parent
 MICROPYTHON = BIN / "micropython"
-ONBOARD = Path(__file__).with_name("onboard")
 HEAP = {"outage": "32m"}  # of the interpreter, bench included
 USUAL_HEAP = "24m"
 PATHS = (ONBOARD, ROOT / "tools/simulator/judge")
@@ -105,10 +104,11 @@ def run_all(
     """
 
     def lines_of(job: Job) -> list[Line]:
-        lines = kept.get("lane", job.name)
+        code = code_of((job.script, *job.arguments))
+        lines = kept.get(job.name, code)
         if lines is None:
             lines = run_job(job, lambda line: hear(job, line))
-            kept.put("lane", job.name, lines)
+            kept.put(job.name, code, lines)
         else:
             hear(job, lines[-1])
         return lines

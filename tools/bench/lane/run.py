@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tools.bench.lane.figures import Sums, limits, provable_gaps, whole
 from tools.bench.lane.interpreter import Job, Line, run_all
-from tools.bench.lane.kept import Kept
+from tools.bench.lane.kept import UPDATE, Kept
 from tools.bench.lane.models import board_names, resolve
 from tools.bench.lane.verdict import failures
 
@@ -93,14 +93,14 @@ def update_cuts(image: str, seed: int, processes: int, kept: Kept) -> dict[str, 
     if not image:
         return {"update_power_cuts": None, "update_bricks": None, "update_reason": "not asked for"}
     name = f"update-{image}-{seed}"
-    found = kept.get("update", name)
+    found = kept.get(name, UPDATE)
     if found is None:
         if image == "small":
             found = small_power_cuts(seed=seed)
         else:
             every, double = SAMPLED if image == "sampled" else WHOLE
             found = power_cuts(every=every, double=double, seed=seed, processes=processes, hear=_hear_cuts)
-        kept.put("update", name, found)
+        kept.put(name, UPDATE, found)
     return {key: found[key] for key in ("update_power_cuts", "update_bricks", "update_every")} | {"update_image": image}
 
 

@@ -82,18 +82,26 @@ def script(whole, found, count):
             broker.publish(TOPIC + "command", whole.order(op))
             whole.told_judge("up" if op == "raise" else "down")
             yield random.getrandbits(22) + 1000
-        stale = whole.order("raise" if road.position < 0.5 else "lower")
-        del road.bodies[:]
-        if not random.getrandbits(2):
-            road.bodies.append(body(TRUCK, random.choice((-1.0, 3.0))))
-        watcher.is_quiet = True
+        place = None if random.getrandbits(2) else random.choice((-1.0, 3.0))
         cause = random.choice((machine.PWRON_RESET, machine.SOFT_RESET, machine.WDT_RESET, machine.HARD_RESET))
-        if cause == machine.PWRON_RESET and not random.getrandbits(2):
-            whole.flash.cut_in = 1 + random.getrandbits(2)
-            whole.parts.note("link.down", {"reason": "bench"})
-            yield 300000
-        broker.publish(TOPIC + "command", stale)  # waits in the broker's session for the next boot
-        yield Restart(cause, 10000 + random.getrandbits(20))
+        is_torn = cause == machine.PWRON_RESET and not random.getrandbits(2)
+        yield from restart(whole, cause, place, is_torn)
+
+
+def restart(whole, cause, truck_m, is_torn):
+    """The board goes down in whatever it does, and an order waits for the next boot. truck_m: somebody is there from now on, or None.
+    is_torn: in the middle of a flash operation, after moments in which what began before may still be carried out."""
+    road = whole.road
+    stale = whole.order("raise" if road.position < 0.5 else "lower")
+    del road.bodies[:]
+    if truck_m is not None:
+        road.bodies.append(body(TRUCK, truck_m))
+    if is_torn:
+        whole.flash.cut_in = 1 + random.getrandbits(2)
+        whole.parts.note("link.down", {"reason": "bench"})
+        yield 300000
+    whole.broker.publish(TOPIC + "command", stale)  # waits in the broker's session
+    yield Restart(cause, 10000 + random.getrandbits(20))
 
 
 def _bad_things(whole, found, settle):

@@ -33,7 +33,7 @@ class Done(BaseException):
 
 
 class Watcher:
-    """Stands in the place of an oracle: counts what is commanded while nothing may be."""
+    """Stands in the place of an oracle: counts what is commanded while nothing may be, which begins with every loss of supply."""
 
     def __init__(self):
         self.is_quiet = False
@@ -197,6 +197,7 @@ class Whole:
     def _down(self, dark_us):
         self._close_judge()
         self.parts = self.judge = None
+        self.watcher.is_quiet = True
         self.broker.cut()
         self.road.drop_outputs(time.us)
         time.spend(dark_us)
