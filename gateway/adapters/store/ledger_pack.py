@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -156,16 +156,20 @@ def finish(conn: sqlite3.Connection, day: int, words: dict[str, Words], made: di
     return True
 
 
-def pack_all(conn: sqlite3.Connection) -> int:
+def pack_all(conn: sqlite3.Connection, progress: Callable[[str], None] = lambda text: None) -> int:
     """Pack every day that is not; conn is the only writer (a bulk load, a build). Returns the number of days."""
     words = {name: Words(conn, name) for name in FACTS}
     ready = ready_days(conn)
     todo = [day for day in days_with_rows(conn, ready) if day not in ready]
-    conn.execute("begin immediate")
-    for day in todo:
+    for done, day in enumerate(todo):
+        if done % SAMPLE == 0:
+            progress(f"已汇总 packed {done} of {len(todo)} days")
+            conn.execute("commit" if conn.in_transaction else "select 1")
+            conn.execute("begin immediate")
         begin(conn, day)
         finish(conn, day, words, columns_of(conn, day, words, FACTS), rows_hash(conn, day))
-    conn.execute("commit")
+    if conn.in_transaction:
+        conn.execute("commit")
     return len(todo)
 
 

@@ -17,6 +17,7 @@ from gateway.domain.records import PERSONAL_FIELDS
 
 MARK = "personal:"
 _MARKED = re.compile(rf'"{MARK}([0-9a-f]{{64}})"')
+_PLAIN = frozenset((str, int, float, bool, type(None)))  # nothing is inside
 
 
 def digest_of(salt: str, value: str) -> str:
@@ -29,14 +30,16 @@ Marks = Callable[[str, str, str], str]  # (pass_id, field, value) -> the mark th
 def seal(marks: Marks, pass_id: str, value: Any) -> Any:
     """The value as plain JSON with every personal field replaced by its mark; one value of one pass has one mark."""
     if isinstance(value, dict):
-        return {
-            k: v if isinstance(v, (int, float, type(None)))
-            else (marks(pass_id, k, v) if v and k in PERSONAL_FIELDS else v) if isinstance(v, str)
-            else seal(marks, pass_id, v)
-            for k, v in value.items()
-        }  # fmt: skip
+        sealed = value.copy()
+        for name in PERSONAL_FIELDS:
+            if (said := sealed.get(name)) and isinstance(said, str):
+                sealed[name] = marks(pass_id, name, said)
+        for name, inner in value.items():
+            if type(inner) not in _PLAIN:
+                sealed[name] = seal(marks, pass_id, inner)
+        return sealed
     if isinstance(value, (list, tuple)):
-        return [v if isinstance(v, (str, int, float)) else seal(marks, pass_id, v) for v in value]
+        return [v if type(v) in _PLAIN else seal(marks, pass_id, v) for v in value]
     return value
 
 
