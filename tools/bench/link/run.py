@@ -33,6 +33,7 @@ from gateway.adapters.broker.access import Access
 from gateway.adapters.broker.mosquitto import write_mosquitto_files
 from gateway.adapters.broker.pki import SiteKeys
 from tests.firmware import rig
+from tools.bench.link.host import HostWatch
 from tools.bench.link.relay import KINDS, Relay
 
 HERE = Path(__file__).parent
@@ -41,7 +42,6 @@ FINE_SHARE = 0.1  # of the faults, with the safety loop at its own period: for t
 COARSE_STEP_MS = 25
 FAULT_S = (0.3, 15.0)  # seconds of the lane that a fault lasts
 RECONNECT_S = 30.0  # X-05: p99
-HOST_STALL_S = 0.8
 HANG_S = 240.0  # of the lane, without the event of a healed link
 HEAP = "640k"
 say = Console(stderr=True)
@@ -114,32 +114,6 @@ class Hand:
         self._client.loop_stop()
 
 
-class HostWatch:
-    """Notes when this machine itself stood still: a lane whose process gets no processor for two seconds dies by its watchdog."""
-
-    def __init__(self) -> None:
-        self.stood_still: list[float] = []  # moments at which a stall of HOST_STALL_S was over
-        self._is_open = True
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        last = time.monotonic()
-        while self._is_open:
-            time.sleep(0.02)
-            now = time.monotonic()
-            if now - last > HOST_STALL_S:
-                self.stood_still.append(now)
-            last = now
-
-    def has_stalled_since(self, moment: float) -> bool:
-        return any(at >= moment for at in self.stood_still)
-
-    def close(self) -> None:
-        self._is_open = False
-        self._thread.join()
-
-
 class Mosquitto:
     """Debian's broker with the rights that the gateway writes for it."""
 
@@ -170,10 +144,12 @@ def has_mosquitto() -> bool:
 
 class _Lane(rig.LaneBoard):
     step_ms = 5
+    host: HostWatch
 
     def start(self) -> None:
         os.environ |= {"LVZHA_SPEED": str(SPEED), "LVZHA_STEP_MS": str(self.step_ms)}
         super().start()
+        self.host.lane_pid = self.process.pid if self.process else None
 
     def reports(self) -> list[dict[str, Any]]:
         return [
@@ -233,7 +209,7 @@ def faults(count: int, broker: str, seed: int, folder: Path) -> dict[str, Any]:
         for step_ms, share in ((5, fine), (COARSE_STEP_MS, count - fine)):
             if not share:
                 continue
-            _Lane.step_ms = step_ms
+            _Lane.step_ms, _Lane.host = step_ms, host
             firmware = Path(f"{HERE / 'clock'}:{rig.ROOT / 'firmware'}")
             lane = _Lane(folder / f"flash{step_ms}", keys, plant, relay.port, heap=HEAP, program=HERE / "controller.py",
                          firmware=firmware)  # fmt: skip
