@@ -61,6 +61,7 @@ from gateway.domain.labels import Keeping
 from gateway.domain.link_words import reason_zh
 from gateway.eyes import Eyes
 from gateway.ledger_hands import by_hand, evidence_desk, policy_desk, quality_desk
+from gateway.platform_reports import PlatformReports, camera_account, master_data
 from gateway.services.audit_desk import AuditDesk
 from gateway.services.camera_alarms import tell_cameras
 from gateway.services.capture import VehicleCapture
@@ -172,6 +173,7 @@ class Gateway:
             PROFILES / f"{settings.uplink.profile}.toml", base_url=settings.uplink.base_url, enterprise_code=settings.site.enterprise_code,
             app_id=settings.uplink.app_id, private_key_file=settings.uplink.private_key,
             platform_key_file=settings.uplink.platform_key, data_dir=settings.site.data_dir, clock=self.clock,
+            master=lambda: master_data(self.outbox), secrets_of=camera_account(settings),
         )  # fmt: skip
         self.tasks = SqliteTasks(self.file)
         self.platform_findings = PlatformFindings(self.tasks, self.outbox, self.conditions, self.clock)
@@ -207,11 +209,6 @@ class Gateway:
         self.lists = OfflineLists(
             {lane.id: (lane.direction, nows[lane.id]) for lane in settings.lanes}, store=SqliteOfflineLists(self.file),
             book=self.book, clock=self.clock, conditions=self.conditions, send=self.link.send_list,
-        )  # fmt: skip
-        self.platform_uploads = PlatformUploads(
-            self.outbox, regulator, registers=self.register_book.store, book=self.book, over_limit=self.over_limit, clock=self.clock,
-            applied=self.lists.applied, enterprise_code=settings.site.enterprise_code, entrance_code=settings.lanes[0].entrance_code,
-            wake_relay=self.relay.notify, tell=self.platform_findings.tell,
         )  # fmt: skip
         sides = SqliteSides(self.file)
         goods = GoodsDesk(
@@ -274,6 +271,14 @@ class Gateway:
         self.quality = quality_desk(
             self.file, self.ledger, self.reading_apart, ledger_key, heads, self.audit, self.clock
         )
+        reports = PlatformReports(settings, self.file, regulator, self.outbox, registers=self.register_book.store, queries=self.queries,
+                                  tasks=self.tasks, conditions=self.conditions, clock=self.clock, quality=self.quality.figures,
+                                  is_up=lambda: self.relay.is_up, on_condition=self._on_relay_condition)  # fmt: skip
+        self.platform_uploads = PlatformUploads(
+            self.outbox, regulator, registers=self.register_book.store, book=self.book, over_limit=self.over_limit, clock=self.clock,
+            applied=self.lists.applied, enterprise_code=settings.site.enterprise_code, entrance_code=settings.lanes[0].entrance_code,
+            wake_relay=self.relay.notify, tell=self.platform_findings.tell, beside=reports.parts,
+        )  # fmt: skip
         self.console = ConsoleServer(create_app(self.desk, self.frames, title=settings.site.name, registers=RegisterDesk(self.register_book, self.audit, tables, settings.site.data_dir), office=self.office, ledger=ledger, policy=self.policy, evidence=self.evidence, quality=self.quality, findings=(sides, self.eyes.clips.path),
                                                 labels=LabelDesk(self.labels, self.keeping, self.clock, {lane.id: lane.name for lane in settings.lanes}) if self.labels else None),
                                      host=settings.web.host, port=settings.web.port)  # fmt: skip

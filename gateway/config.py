@@ -59,6 +59,22 @@ class Uplink(_Section):
     private_key: Path = Field(description="RSA key of the enterprise, PEM, mode 0600")
     platform_key: Path = Field(description="public key of the platform, PEM")
     heartbeat_s: int | None = Field(None, ge=5, le=3600, description="heartbeat interval; default: the profile's")
+    camera_user: str | None = Field(
+        None, min_length=1, max_length=15,
+        description="view-only account by which the regulator sees the cameras 监管查看账号; default: cameras are not told",
+    )  # fmt: skip
+    camera_password: Path | None = Field(None, description="file with that account's password, mode 0600")
+    camera_host: str | None = Field(
+        None, pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){3}$",
+        description="address of the proxy that shows the cameras to the regulator; default: each camera's own address",
+    )  # fmt: skip
+    camera_port: Port = Field(554, description="port of that proxy")
+
+    @model_validator(mode="after")
+    def _account(self) -> Uplink:
+        if (self.camera_user is None) != (self.camera_password is None):
+            raise ValueError("camera_user, camera_password: 须同时填写 both are needed, or neither")
+        return self
 
 
 class Reading(_Section):
@@ -200,6 +216,7 @@ def load(path: Path) -> Settings:
     uplink = settings.uplink.model_copy(update={
         "private_key": base / settings.uplink.private_key,
         "platform_key": base / settings.uplink.platform_key,
+        "camera_password": base / settings.uplink.camera_password if settings.uplink.camera_password else None,
     })  # fmt: skip
     return settings.model_copy(update={"site": site, "uplink": uplink})
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 BY_ITSELF = "gateway"
-TASK_KINDS = ("counters", "misuse", "finding", "platform")  # platform: a passage the regulator found in breach
+TASK_KINDS = ("counters", "misuse", "finding", "platform", "reconcile")
+"""platform: a passage the regulator found in breach. reconcile: an hour of which the regulator's count differs from ours."""
 
 
 class TaskRefused(ValueError):

@@ -7,7 +7,7 @@ by their numbers, so that nothing is left out over a restart; a record whose row
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -33,14 +33,18 @@ Applied = Callable[[int], tuple[int, int, int]]
 
 
 class PlatformUploads:
-    """applied: services/offline_lists.py. enterprise_code, entrance_code: of record numbers. tell: called after each look."""
+    """applied: services/offline_lists.py. enterprise_code, entrance_code: of record numbers. tell: called after each look.
+
+    beside: what else makes rows or asks the platform, each in its turn in the same thread; one that breaks stops no other.
+    """
 
     def __init__(self, queue: UploadQueue, regulator: Regulator, *, registers: RegisterStore, book: PolicyBook,
                  over_limit: OverLimitDesk, clock: Clock, applied: Applied, enterprise_code: str, entrance_code: str,
-                 wake_relay: Callable[[], None] = lambda: None, tell: Callable[[], None] = lambda: None) -> None:  # fmt: skip
+                 wake_relay: Callable[[], None] = lambda: None, tell: Callable[[], None] = lambda: None,
+                 beside: Sequence[Callable[[], None]] = ()) -> None:  # fmt: skip
         self._queue, self._registers, self._book, self._over_limit = queue, registers, book, over_limit
         self._clock, self._applied, self._wake_relay, self._tell = clock, applied, wake_relay, tell
-        self._codes = enterprise_code, entrance_code
+        self._codes, self._beside = (enterprise_code, entrance_code), beside
         self._able = {
             op for op in (*REGISTERED.values(), *USED.values(), "exceedConfirm", "strategyConfirm") if regulator.can(op)
         }
@@ -64,6 +68,13 @@ class PlatformUploads:
             self._answers()
         if "strategyConfirm" in self._able:
             self._confirmations()
+        for part in self._beside:
+            try:
+                part()
+            except LedgerUnavailable:
+                raise
+            except Exception:
+                log.exception("uploads not made by one part")
         self._wake_relay()
 
     # ------------------------------------------------------------ registers and use records

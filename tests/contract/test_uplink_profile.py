@@ -40,14 +40,16 @@ def photos(max_bytes: int = 1 << 20) -> PhotoFolder:
         ('token_at = "header:token"', 'token_at = "cookie"', r"auth.token_at = 'cookie', allowed: header:NAME"),
         ('40901 = "park"', '40901 = "drop"', r"envelope.actions.40901 = 'drop', allowed: park \| retry"),
         ("heartbeat_s = 60", "heartbeat_s = 60\nheartbeat = 5", r"schedule.heartbeat = 5, allowed: nothing here"),
-        ('codes = "plate_colour"', 'codes = "plate_color"', r"fields\[11\].codes = 'plate_color', allowed: .*plate_colour"),
-        ('from = "rev", type = "integer"', 'from = "rev", type = "int"', r"type = 'int', allowed: text \| integer"),
+        ('codes = "plate_colour"', 'codes = "plate_color"', r"vehicleInfo.fields\[2\].codes = 'plate_color', allowed: .*plate_colour"),
+        ('from = "rev", type = "integer"', 'from = "rev", type = "int"', r"type = 'int', allowed: text \| texts \| integer"),
         ('checks = ["unread_plate"]', 'checks = ["luck"]', r"checks = \['luck'\], allowed: a list of unread_plate"),
         ('id = "yunnan-v1"', "", r"meta.id is missing"),
         ("responses_signed = true", 'responses_signed = "yes"', r"sign.responses_signed = 'yes', allowed: true \| false"),
         ('pattern = "[0-9]{6}"', 'pattern = "[0-9"', r"pattern = '\[0-9', allowed: a regular expression"),
         ('required = "always", max = 46', 'required = "perhaps", max = 46', r"required = 'perhaps', allowed: always"),
         ('ops = ["getToken"', 'ops = ["telex"', r"capabilities.ops = .*telex.*, allowed: a list of getToken"),
+        ("without = []", 'without = ["dailyReport"]', r"capabilities.without = \['dailyReport'\], allowed: what is not in capabilities.ops"),
+        ('"alarmReport", "dailyReport", ', "", r"capabilities.without = \[\], allowed: also alarmReport, dailyReport, or in capabilities.ops"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_profile_is_named_with_key_value_and_what_is_allowed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from gateway.adapters.policies.files import DEFAULT_PACK, load_pack, over_limit_
 from gateway.adapters.store.ledger import SqliteLedger
 from gateway.adapters.store.policy import SqlitePolicies
 from gateway.adapters.store.queries import SqliteQueries
+from gateway.adapters.store.reconciling import SqliteTold
 from gateway.adapters.store.register_rows import SqliteRegisterRows
 from gateway.adapters.store.registers import SqliteRegisters
 from gateway.adapters.store.sides import SqliteSides
@@ -24,9 +26,12 @@ from gateway.domain.passing import CLOSED, Identity, Pass
 from gateway.domain.policy import ALLOW, Verdict
 from gateway.domain.records import local_text, record_number
 from gateway.services import judging
+from gateway.services.alarm_reports import AlarmReports
 from gateway.services.changes import Changes
 from gateway.services.conditions import Conditions
+from gateway.services.day_reports import DayReports
 from gateway.services.goods_desk import GoodsDesk
+from gateway.services.master_uploads import CameraView, MasterUploads
 from gateway.services.over_limit_desk import OverLimitDesk
 from gateway.services.pairing import settle
 from gateway.services.passage_record import Place
@@ -35,6 +40,7 @@ from gateway.services.platform_uploads import PlatformUploads
 from gateway.services.policy_book import PolicyBook
 from gateway.services.ports import Change, NewEntry, NewUpload
 from gateway.services.pulls import Pulls, PullSettings
+from gateway.services.reconcile import Reconciler
 from gateway.services.register_book import RegisterBook
 from gateway.services.relay import Relay
 from gateway.services.use_records import UseDesk, uses_of_pass
@@ -50,9 +56,12 @@ VEHICLE = {
 
 
 class PlatformSite(Gateway):
-    """uplink_bench.Gateway with everything that makes rows for it. lanes: what OfflineLists.applied would say."""
+    """uplink_bench.Gateway with everything that makes rows for it. lanes: what OfflineLists.applied would say.
 
-    def __init__(self, folder: Path, regulator: RegulatorProcess, pulls: PullSettings = FAST_PULLS) -> None:
+    with_reports: master data, alarms, counts and day reports are told too, as in the gateway.
+    """
+
+    def __init__(self, folder: Path, regulator: RegulatorProcess, pulls: PullSettings = FAST_PULLS, *, with_reports: bool = False) -> None:
         super().__init__(folder, regulator)
         self.regulator, self.lanes, self.is_closed = regulator, (1, 0, 1), False
         self.ledger, self.queries, self.sides = (
@@ -77,9 +86,18 @@ class PlatformSite(Gateway):
         self.pulls = Pulls(self.client, self.outbox, self.clock, sinks, on_condition=self._on_condition, settings=pulls)
         self.relay = Relay(self.outbox, self.client, self.clock, status_provider=lambda: self.status() | self.pulls.versions(),
                            on_condition=self._on_condition, settings=FAST, pulls=self.pulls)  # fmt: skip
+        told = SqliteTold(self.file)
+        self.alarms = AlarmReports(self.outbox, told, self.client, self.clock, barrier_of={p.lane: p.barrier_code for p in PLACES.values()},
+                                   pass_of=self.queries.find_pass, photo_of=self._photo_path, conditions=lambda: list(self.conditions.values()))  # fmt: skip
+        self.days = DayReports(self.outbox, told, self.client, self.clock, every_s=0,
+                               quality=lambda day: {"completeness_percent": 99.5, "recognition_percent": None})  # fmt: skip
+        self.reconciler = Reconciler(told, self.outbox, self.client, self.tasks, self.clock, is_up=lambda: self.relay.is_up)
+        self.master = MasterUploads(self.outbox, self.client, rows, self.clock, enterprise_code=ENTERPRISE,
+                                    view=CameraView(True, "10.9.0.1", 8554), on_condition=self._on_condition)  # fmt: skip
         self.uploads = PlatformUploads(
             self.outbox, self.client, registers=rows, book=self.book, over_limit=self.over_limit, clock=self.clock,
             applied=lambda since_ms: self.lanes, enterprise_code=ENTERPRISE, entrance_code="1", wake_relay=self.relay.notify,
+            beside=beside(self) if with_reports else (),
         )  # fmt: skip
 
     def close(self) -> None:
@@ -87,7 +105,15 @@ class PlatformSite(Gateway):
             self.is_closed = True
             super().close()
 
+    def _photo_path(self, photo_id: str) -> str:
+        found = self.queries.photo_file(photo_id)
+        return str(found.relative_to(self.data_dir)) if found else ""
+
     # ------------------------------------------------------------ the platform's side
+
+    def told_master(self) -> dict[str, dict[str, Any]]:
+        """Enterprise, barriers and cameras by their codes, as the platform has them."""
+        return requests.get(f"{self.regulator.url}/master", timeout=5).json()
 
     def publish(self, kind: str, *items: dict[str, Any]) -> int:
         answer = requests.post(f"{self.regulator.url}/lists/{kind}", json=list(items), timeout=5)
@@ -121,12 +147,12 @@ class PlatformSite(Gateway):
     # ------------------------------------------------------------ the plant's side
 
     async def end(
-        self, way: str, plate: str = "云A12345", *, minutes_ago: float = 1, number: int = 1, **vehicle: str
+        self, way: str, plate: str = "云A12345", *, minutes_ago: float = 1, number: int = 1, verdict: Verdict | None = None, **vehicle: str
     ) -> Pass:
         """A pass ends as the lane desk ends it, with photographs."""
         place, at_ms = PLACES[way], self.clock.wall_ms() - round(minutes_ago * 60_000)
         pass_id = f"{self._base + number:08x}-1"
-        verdict = Verdict(ALLOW, "default", "", "准许", "allowed", "default", 1, "0", False, {})
+        verdict = verdict or Verdict(ALLOW, "default", "", "准许", "allowed", "default", 1, "0", False, {})
         p = Pass(pass_id=pass_id, lane=place.lane, direction=way, lane_pass=pass_id, arrived_at_ms=at_ms, state=CLOSED,
                  identity=Identity(plate_no=plate, plate_colour="1"), verdict=verdict, crossing="completed", end="completed",
                  ended_by="lane", closed_at_ms=self.clock.wall_ms(), vehicle=VEHICLE | {"plate_no": plate} | vehicle,
@@ -163,6 +189,10 @@ class PlatformSite(Gateway):
             lambda c: c.execute("select body from entry where kind = ? order by seq", (kind,)).fetchall()
         )
         return [json.loads(row[0]) for row in rows]
+
+
+def beside(site: PlatformSite) -> tuple[Callable[[], None], ...]:
+    return site.master.tick, site.alarms.tick, site.reconciler.tick, site.days.tick
 
 
 def over_limit_item(name: str, plate: str, op: str = "add") -> dict[str, Any]:

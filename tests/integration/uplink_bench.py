@@ -28,6 +28,7 @@ from gateway.services.relay import Relay, RelaySettings
 from tools.regulator.rsa2 import make_keys
 
 ENTERPRISE = "5303020007"
+VIEW_ACCOUNT = {"username": "viewer", "password": "view-only"}
 REPO = Path(__file__).parents[2]
 
 
@@ -228,7 +229,8 @@ class Gateway:
             platform_key=load_public_key(regulator.keys / "platform.pub", own=private_key),
             data_dir=self.data_dir,
             clock=self.clock,
-            master=master,
+            master=lambda: master,
+            secrets_of=lambda op: VIEW_ACCOUNT if op == "cameraInfo" else {},
         )
         self.conditions: dict[str, Condition] = {}
         self.seen: set[str] = set()

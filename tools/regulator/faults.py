@@ -17,6 +17,7 @@ KINDS = (
     "error_200",  # not stored: HTTP 200 with business code `code`
     "disabled",  # the enterprise is disabled (40301) until the fault is cleared or used up
     "no_code",  # answer without a code
+    "lose",  # answered as taken, and not kept: a platform that loses data
 )
 
 

@@ -16,13 +16,13 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tools.regulator import rules, things
+from tools.regulator import master, reconcile, rules, things
 from tools.regulator.faults import Faults
 from tools.regulator.rsa2 import is_signed_by, sign_answer
 from tools.regulator.rules import CHINA, Refused
 from tools.regulator.storage import Storage
 
-OPS = ("getToken", "enterprise", "barrierInfo", "cameraInfo", "heartBeat", "inOutRecord", *things.KEYS, *things.LISTS)
+OPS = ("getToken", "enterprise", "barrierInfo", "cameraInfo", "heartBeat", "inOutRecord", "reconcile", *things.KEYS, *things.LISTS)
 REMEMBER_MS = 24 * 3600 * 1000
 
 
@@ -79,11 +79,11 @@ class Platform:
         with self._storage.write() as db:
             try:
                 if set(content["enterprise"]) > {"enterpriseCode"}:
-                    self._store_enterprise(db, code, {"rev": 1, **content["enterprise"]})
+                    master.take_enterprise(db, code, {"rev": 1, **content["enterprise"]})
                 for barrier in content.get("barriers", []):
-                    self._store_part(db, "barrier", code, {"rev": 1, **barrier})
+                    master.take_part(db, "barrier", code, {"rev": 1, **barrier})
                 for camera in content.get("cameras", []):
-                    self._store_part(db, "camera", code, {"rev": 1, **camera})
+                    master.take_part(db, "camera", code, {"rev": 1, **camera})
             except Refused as refusal:
                 raise ValueError(f"seed: {refusal.message}") from refusal
 
@@ -198,6 +198,11 @@ class Platform:
                             (str(item.get("recordNo")),),
                         )
                 return known["code"], known["message"], known["answer"]
+            if self._faults.strike("lose", request.op):
+                db.execute("savepoint lost")
+                answer, _ = self._process(db, request)
+                db.execute("rollback to lost")
+                return rules.OK, "ok", json.dumps(answer)
             answer, is_final = self._process(db, request)
             text = json.dumps(answer)
             if is_final:
@@ -216,13 +221,15 @@ class Platform:
             case "heartBeat":
                 return self._heartbeat(db, code, data), False
             case "enterprise":
-                self._store_enterprise(db, code, data)
+                master.take_enterprise(db, code, data)
                 return {"enterpriseCode": code, "rev": data["rev"]}, True
             case "barrierInfo" | "cameraInfo":
                 kind = "barrier" if request.op == "barrierInfo" else "camera"
-                results = [self._part_result(db, kind, code, item) for item in _items(data)]
+                results = [master.result_of(db, kind, code, item) for item in _items(data)]
             case op if op in things.LISTS:
                 return things.asked(db, op, data), False
+            case "reconcile":
+                return reconcile.answer(db, code, data), False
             case op if op in things.SINGLE:
                 things.take(db, code, op, data)
                 return {things.KEYS[op]: data[things.KEYS[op]], "accepted": True}, True
@@ -257,37 +264,7 @@ class Platform:
             "nextIntervalSec": self._settings.heartbeat_s,
         }
 
-    # ------------------------------------------------------------------ master data
-
-    @staticmethod
-    def _store_enterprise(db: sqlite3.Connection, code: str, data: dict[str, Any]) -> None:
-        rules.check_fields(data, rules.ENTERPRISE)
-        db.execute(
-            "insert into enterprise values (?, ?, ?) on conflict (code) do update set rev = excluded.rev,"
-            " content = excluded.content where excluded.rev >= rev",
-            (code, data["rev"], json.dumps(data)),
-        )
-
-    @staticmethod
-    def _store_part(db: sqlite3.Connection, kind: str, code: str, item: dict[str, Any]) -> None:
-        rules.check_fields(item, rules.BARRIER if kind == "barrier" else rules.CAMERA)
-        if db.execute("select 1 from enterprise where code = ?", (code,)).fetchone() is None:
-            raise Refused(rules.PARENT_UNKNOWN, "enterprise data unknown")
-        if kind == "camera" and not _knows_barrier(db, code, item["barrierCode"]):
-            raise Refused(rules.PARENT_UNKNOWN, f"barrier {item['barrierCode']} unknown")
-        db.execute(
-            f"insert into {kind} values (?, ?, ?, ?) on conflict (enterprise_code, {kind}_code) do update set"
-            " rev = excluded.rev, content = excluded.content where excluded.rev >= rev",
-            (code, item[f"{kind}Code"], item["rev"], json.dumps(item)),
-        )
-
-    def _part_result(self, db: sqlite3.Connection, kind: str, code: str, item: dict[str, Any]) -> dict[str, Any]:
-        name = f"{kind}Code"
-        try:
-            self._store_part(db, kind, code, item)
-        except Refused as refusal:
-            return {name: item.get(name), "code": refusal.code, "msg": refusal.message}
-        return {name: item[name], "code": rules.OK, "msg": "ok"}
+    # ------------------------------------------------------------------ things and lists
 
     @staticmethod
     def _thing_result(db: sqlite3.Connection, code: str, op: str, item: dict[str, Any]) -> dict[str, Any]:
@@ -326,7 +303,7 @@ class Platform:
         rules.check_passage(item, now=datetime.now(CHINA))
         if db.execute("select 1 from enterprise where code = ?", (code,)).fetchone() is None:
             raise Refused(rules.PARENT_UNKNOWN, "enterprise data unknown")
-        if not _knows_barrier(db, code, item["barrierCode"]):
+        if not master.knows_barrier(db, code, item["barrierCode"]):
             raise Refused(rules.PARENT_UNKNOWN, f"barrier {item['barrierCode']} unknown")
         camera = item.get("cameraCode")
         if (
@@ -336,6 +313,10 @@ class Platform:
             ).fetchone()
         ):
             raise Refused(rules.PARENT_UNKNOWN, f"camera {camera} unknown")
+        if told := item.get("platformVisitId"):
+            known_visit = db.execute("select number from visit where enterprise_code = ? and visit_id = ?", (code, item["visitId"])).fetchone()
+            if known_visit is None or told != f"P{known_visit['number']:08d}":
+                raise Refused(rules.FIELD_INVALID, f"platformVisitId: {told!r} is not what this visit was given")
         photos = list(rules.decode_photos(item, min_head_px=self._settings.min_head_px))
         lasting = {key: value for key, value in item.items() if key not in ("uploadTime", "isBackfill")}
         digest = hashlib.sha256(json.dumps(lasting, sort_keys=True).encode("utf-8")).hexdigest()
@@ -395,11 +376,6 @@ def _insert_refusal(db: sqlite3.Connection, op: str, subject: str, code: int, me
         "insert into refusal (received_at_ms, op, subject, code, message) values (?, ?, ?, ?, ?)",
         (_now_ms(), op, subject.encode("utf-8", "replace").decode("utf-8"), code, message),
     )
-
-
-def _knows_barrier(db: sqlite3.Connection, code: str, barrier: str) -> bool:
-    query = "select 1 from barrier where enterprise_code = ? and barrier_code = ?"
-    return db.execute(query, (code, barrier)).fetchone() is not None
 
 
 def _items(data: dict[str, Any]) -> list[dict[str, Any]]:

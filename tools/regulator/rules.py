@@ -123,6 +123,7 @@ BARRIER = (
     Rule("direction", "A", "[12]"),
     Rule("longitude", "A", _DEGREES),
     Rule("latitude", "A", _DEGREES),
+    Rule("op", "", "delete"),
 )
 
 CAMERA = (
@@ -139,6 +140,7 @@ CAMERA = (
     Rule("liveUrl", "A", _text(200)),
     Rule("playbackUrl", "A", _text(200)),
     Rule("resolution", "A", r"\d{3,5}x\d{3,5}"),
+    Rule("op", "", "delete"),
 )
 
 

@@ -78,7 +78,7 @@ create table if not exists thing (
 create table if not exists revision (
   id integer primary key,                   -- in the order in which they came
   op text not null, item_key text not null, rev integer not null,
-  unique (op, item_key, rev)
+  unique (op, item_key, rev) on conflict ignore
 ) strict;
 create table if not exists notice (
   id integer primary key,

@@ -22,9 +22,10 @@ from tools.regulator.rules import Refused, Rule
 
 KEYS = {
     "inPlantVehicle": "envRegCode", "nonRoadMachinery": "envRegCode", "nonRoadRecord": "recordNo", "inPlantRecord": "recordNo",
-    "exceedConfirm": "exceedId", "strategyConfirm": "strategyId",
+    "exceedConfirm": "exceedId", "strategyConfirm": "strategyId", "vehicleInfo": "plateNo", "alarmReport": "alarmNo",
+    "dailyReport": "day",
 }  # fmt: skip
-SINGLE = ("exceedConfirm", "strategyConfirm")  # one object, not a list
+SINGLE = ("exceedConfirm", "strategyConfirm", "dailyReport")  # one object, not a list
 LISTS = ("exceedVehicle", "basStrategy", "alarmVehicle")
 VERSIONS = {"exceedVehicle": "exceedVersion", "basStrategy": "strategyVersion", "alarmVehicle": "alarmVersion"}
 PICTURES = (
@@ -34,13 +35,32 @@ PICTURES = (
     "engineNameplatePhoto",
     "envLabelPhoto",
     "machinePhoto",
+    "photo",
 )
 NEEDED_PICTURES = {"nonRoadMachinery": ("machineNameplatePhoto", "envLabelPhoto")}
 _TIME, _DAY = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", r"\d{4}-\d\d-\d\d"
+_COUNT = r"\d{1,9}"
 _REV = Rule("rev", "A", r"[1-9]\d{0,5}", True)
 _USE = (_REV, Rule("recordNo", "A", r"[0-9A-Za-z]{10,46}"), Rule("envRegCode", "A", r".{4,32}"), Rule("passageState", "A", "[123]"),
         Rule("passTime", "A", _TIME), Rule("workHours", "", r"\d{1,2}(\.\d+)?"), Rule("recordSource", "A", "auto|manual|paper"))  # fmt: skip
+_RATE = r"(100|\d{1,2})(\.\d{1,2})?"
 RULES: dict[str, tuple[Rule, ...]] = {
+    "vehicleInfo": (
+        _REV, Rule("plateNo", "A", r".{1,20}"), Rule("plateColor", "A", "[0-6]"), Rule("vehicleType", "U", "[HQBGKZDMNTJX][0-9][0-9A-Z]"),
+        Rule("vin", "U", "[0-9A-HJ-NPR-Z]{17}"), Rule("registerDate", "U", _DAY), Rule("vehicleModel", "U", r".{1,100}"),
+        Rule("fuelType", "U", "[ABCDEFLMNOYZ]"), Rule("emissionStage", "U", "[0-6DX]"), Rule("networkStatus", "", "[01]"),
+        Rule("networkTime", "", _TIME), Rule("useNature", "U", "[A-S]"), Rule("fleetName", "U", r".{1,100}"), Rule("state", "A", "[01]"),
+    ),
+    "alarmReport": (
+        Rule("alarmNo", "A", r".{1,50}"), Rule("kind", "A", r"AL(0\d|1[0-2])"), Rule("subKind", "", r".{0,40}"), Rule("time", "A", _TIME),
+        Rule("barrierCode", "", r".{0,3}"), Rule("plateNo", "", r".{0,20}"), Rule("operator", "", r".{0,50}"), Rule("reason", "A", r"(?s).{1,200}"),
+        Rule("recordNo", "", r".{0,46}"),
+    ),
+    "dailyReport": (
+        _REV, Rule("day", "A", _DAY), Rule("generated", "A", _COUNT, True), Rule("accepted", "A", _COUNT, True),
+        Rule("backfilled", "A", _COUNT, True), Rule("rejected", "A", _COUNT, True), Rule("manualEntries", "A", _COUNT, True),
+        Rule("transmissionRate", "", _RATE), Rule("completenessRate", "", _RATE), Rule("recognitionRate", "", _RATE),
+    ),
     "inPlantVehicle": (
         _REV, Rule("envRegCode", "A", r".{4,32}"), Rule("vin", "U", "[0-9A-HJ-NPR-Z]{17}"), Rule("productionDate", "U", _DAY),
         Rule("fuelType", "U", "[ABCDEFLMNOYZ]"), Rule("emissionStage", "U", "[0-6DX]"), Rule("vehicleModel", "U", r".{1,100}"),
@@ -74,7 +94,7 @@ def take(db: sqlite3.Connection, code: str, op: str, item: dict[str, Any]) -> bo
             raise Refused(rules.PARENT_UNKNOWN, f"{item['envRegCode']} is not registered")
     if op == "exceedConfirm" and not _is_listed(db, item["exceedId"]):
         raise Refused(rules.PARENT_UNKNOWN, f"exceedId {item['exceedId']} unknown")
-    key = f"{item[KEYS[op]]}@{item['strategyVersion']}" if op == "strategyConfirm" else str(item[KEYS[op]])
+    key = key_of(op, item)
     rev = item.get("rev", 1)
     text = json.dumps(item, ensure_ascii=False, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
@@ -105,6 +125,12 @@ def take(db: sqlite3.Connection, code: str, op: str, item: dict[str, Any]) -> bo
     return False
 
 
+def key_of(op: str, item: dict[str, Any]) -> str:
+    """What names a thing among those of its operation."""
+    more = {"strategyConfirm": ("@", "strategyVersion"), "vehicleInfo": ("/", "plateColor")}.get(op)
+    return f"{item[KEYS[op]]}{more[0]}{item[more[1]]}" if more else str(item[KEYS[op]])
+
+
 def note_revision(db: sqlite3.Connection, op: str, key: str, rev: int) -> None:
     db.execute("insert into revision (op, item_key, rev) values (?, ?, ?)", (op, key, rev))
 
@@ -116,6 +142,8 @@ def _check(op: str, item: dict[str, Any]) -> None:
         rules.check_fields(item, (Rule(rule.name, need, rule.form, rule.is_whole_number),))
     if op == "nonRoadMachinery" and in_use and not item.get("mein") and not item.get("pin"):
         raise Refused(rules.FIELD_MISSING, "mein, pin: one of them required")
+    if op == "dailyReport":
+        _check_day(item)
     for name in NEEDED_PICTURES.get(op, ()) if in_use else ():
         if not item.get(name):
             raise Refused(rules.FIELD_MISSING, f"{name}: required")
@@ -123,6 +151,19 @@ def _check(op: str, item: dict[str, Any]) -> None:
         ("photos", t) for t in item.get("photos") or ()
     ]:
         _check_picture(name, text)
+
+
+def _check_day(item: dict[str, Any]) -> None:
+    """Counts that contain each other, and a rate that is what they make."""
+    if item["accepted"] + item["rejected"] > item["generated"] or item["backfilled"] > item["accepted"]:
+        raise Refused(rules.FIELD_INVALID, "accepted, rejected, backfilled: more than there are")
+    if item["generated"]:
+        rate = f"{100 * item['accepted'] / item['generated']:.2f}"
+        if item.get("transmissionRate") != rate:
+            raise Refused(
+                rules.FIELD_INVALID,
+                f"transmissionRate: {item.get('transmissionRate')!r}, accepted / generated is {rate}",
+            )
 
 
 def _check_picture(name: str, text: Any) -> None:

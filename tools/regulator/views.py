@@ -60,6 +60,16 @@ class Views:
         )
         return [{**dict(row), "content": json.loads(row["content"])} for row in rows]
 
+    def master(self) -> dict[str, Any]:
+        """Enterprise, barriers and cameras as received, by their codes; no password leaves."""
+        found: dict[str, Any] = {}
+        for kind, key in (("enterprise", "code"), ("barrier", "barrier_code"), ("camera", "camera_code")):
+            rows = self._storage.rows(f"select {key} as key, content from {kind} order by 1")
+            found[kind] = {row["key"]: {**json.loads(row["content"])} for row in rows}
+        for camera in found["camera"].values():
+            camera["password"] = f"{len(camera.get('password', ''))} characters"
+        return found
+
     def heartbeat(self) -> dict[str, Any]:
         """The newest heartbeat as received, {} before there is one."""
         rows = self._storage.rows("select content from heartbeat order by received_at_ms desc limit 1")

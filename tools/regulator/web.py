@@ -64,6 +64,10 @@ def make_app(platform: Platform, faults: Faults, views: Views) -> CutOff:
     def kept(op: str) -> list[dict[str, Any]]:
         return views.things(op)
 
+    @app.get("/master")
+    def master() -> dict[str, Any]:
+        return views.master()
+
     @app.get("/heartbeat")
     def heartbeat() -> dict[str, Any]:
         return views.heartbeat()

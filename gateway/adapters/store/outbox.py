@@ -161,6 +161,16 @@ class SqliteOutbox:
 
         return self._file.read(ask)
 
+    def newest_records(self, register: str) -> list[dict[str, Any]]:
+        """The newest record about each row of a register, by its key."""
+        rows = self._file.read(
+            lambda c: c.execute(
+                "select record, max(rev) from outbox where pass_id >= ? and pass_id < ? group by pass_id order by pass_id",
+                (f"{register}/", f"{register}0"),
+            ).fetchall()
+        )  # "0" follows "/"
+        return [json.loads(row[0]) for row in rows]
+
     # ------------------------------------------------------------ how far it has got
 
     def mark(self, name: str) -> int:
@@ -215,9 +225,31 @@ def _log(conn: sqlite3.Connection, at_ms: int, row_id: int, what: str, code: int
                  (at_ms, row_id, what, code, message))  # fmt: skip
 
 
+def platform_visit_of(conn: sqlite3.Connection, visit_id: str, until_ms: int) -> str:
+    """The platform's own id of a visit, from the receipt of its entry, if that came before a moment; "" = not known then.
+
+    A visit is named after the record that opened it. What was known at the first attempt stays so on every retry.
+    """
+    base = visit_id.removeprefix("V")
+    row = conn.execute(
+        "select json_extract(receipt, '$.platform_visit_id') from outbox where (key = ? or (key > ? and key < ?)) and accepted_at_ms <= ?"
+        " and json_extract(receipt, '$.platform_visit_id') is not null order by rev limit 1",
+        (base, f"{base}#", f"{base}#:", until_ms),
+    ).fetchone()  # fmt: skip
+    return row[0] if row else ""
+
+
+def _record(conn: sqlite3.Connection, r: sqlite3.Row) -> dict[str, Any]:
+    record = json.loads(unseal(conn, r["record"]))
+    is_told_exit = r["op"] == PASSAGE and record.get("passage_state") == "2" and r["upload_at_ms"] is not None
+    if is_told_exit and (known := platform_visit_of(conn, record.get("visit_id", ""), r["upload_at_ms"])):
+        record["platform_visit_id"] = known
+    return record
+
+
 def _row(conn: sqlite3.Connection, r: sqlite3.Row) -> OutboxRow:
     return OutboxRow(
-        id=r["id"], op=r["op"], key=r["key"], rev=r["rev"], req_id=r["req_id"], record=json.loads(unseal(conn, r["record"])),
+        id=r["id"], op=r["op"], key=r["key"], rev=r["rev"], req_id=r["req_id"], record=_record(conn, r),
         created_at_ms=r["created_at_ms"], attempts=r["attempts"], upload_at_ms=r["upload_at_ms"],
         is_backfill=bool(r["is_backfill"]),
     )  # fmt: skip

@@ -31,6 +31,8 @@ from gateway.services.ports import Clock, OutboxRow, Receipt
 
 log = structlog.get_logger(__name__)
 
+MOST_ITEMS = 50  # of a list without pictures (batch rule of the interface)
+
 
 @dataclass(frozen=True)
 class MasterData:
@@ -67,14 +69,15 @@ class HttpRegulator:
         platform_key: RSAPublicKey | None,
         data_dir: Path,
         clock: Clock,
-        master: MasterData | None = None,
+        master: Callable[[], MasterData | None] = lambda: None,
+        secrets_of: Callable[[str], Mapping[str, str]] = lambda op: {},
         ca_file: str | None = None,
         rng: random.Random | None = None,
         new_req_id: Callable[[], str] | None = None,
         new_nonce: Callable[[], str] | None = None,
     ) -> None:
         self._profile, self._enterprise_code, self._app_id = profile, enterprise_code, app_id
-        self._clock, self._master = clock, master
+        self._clock, self._master, self._secrets_of = clock, master, secrets_of
         self._photos = PhotoFolder(
             data_dir, max_bytes=profile.photo_max_bytes, document_max_bytes=profile.document_max_bytes
         )
@@ -106,11 +109,11 @@ class HttpRegulator:
         op = self._profile.ops.get(row.op)
         if op is None or row.op in (self._profile.token_op, "heartBeat"):
             return Receipt("parked", self._profile.invalid_code, f"op {row.op!r} not in profile {self._profile.id}")
-        record = {**row.record, "upload_at_ms": row.upload_at_ms, "is_backfill": row.is_backfill}
+        record = {**row.record, **self._secrets_of(row.op), "upload_at_ms": row.upload_at_ms, "is_backfill": row.is_backfill}
         with self._lock:
             receipt = self._upload(op, [record], row.req_id)
-            if self._action(receipt.code) == "parent" and self._master is not None:
-                refusal = self._send_master()
+            if self._action(receipt.code) == "parent" and (master := self._master()) is not None:
+                refusal = self._send_master(master)
                 if refusal is not None:
                     return refusal
                 receipt = self._upload(op, [record], row.req_id)
@@ -133,7 +136,7 @@ class HttpRegulator:
         return op in self._profile.ops
 
     def pull(self, op: str, question: dict[str, Any]) -> Receipt:
-        """Ask for a list. Receipt.data: `items` in the platform's words, and what the profile reads of the answer.
+        """Ask for a list. Receipt.data: `items` (objects or texts) in the platform's words, and what the profile reads of the answer.
 
         question: since_version, page_no, page_size; the profile takes what it knows. Never raises for trouble.
         """
@@ -145,8 +148,11 @@ class HttpRegulator:
 
     def send_master(self) -> Receipt:
         """Send enterprise, barriers and cameras in that order; accepted, or the receipt of what was not taken."""
+        master = self._master()
+        if master is None:
+            return Receipt("parked", self._profile.missing_code, "not sent: the enterprise is in no register")
         with self._lock:
-            return self._send_master() or Receipt("accepted", self._profile.ok_codes[0], "")
+            return self._send_master(master) or Receipt("accepted", self._profile.ok_codes[0], "")
 
     def business_text(self, op: Op, records: Sequence[Mapping[str, Any]]) -> str:
         """The text of `data` for these records, the same on every call. Raises RecordRefused."""
@@ -158,22 +164,20 @@ class HttpRegulator:
 
     # ------------------------------------------------------------------ one operation
 
-    def _send_master(self) -> Receipt | None:
+    def _send_master(self, master: MasterData) -> Receipt | None:
         """The first refusal, None when everything was taken."""
-        assert self._master is not None
         ops = self._profile.ops
         parts: list[tuple[str, Sequence[Any]]] = [
-            ("enterprise", [self._master.enterprise]),
-            ("barrierInfo", self._master.barriers),
-            ("cameraInfo", self._master.cameras),
+            ("enterprise", [master.enterprise]),
+            ("barrierInfo", master.barriers),
+            ("cameraInfo", [{**camera, **self._secrets_of("cameraInfo")} for camera in master.cameras]),
         ]
         for name, records in parts:
-            if name not in ops or not records:
-                continue
-            receipt = self._upload(ops[name], records, self._new_req_id())
-            if receipt.outcome != "accepted":
-                message = f"{name} before the record: {receipt.message}"
-                return Receipt("retry", receipt.code, message, receipt.data, self._profile.schedule.slow_wait_s)
+            for first in range(0, len(records) if name in ops else 0, MOST_ITEMS):
+                receipt = self._upload(ops[name], records[first : first + MOST_ITEMS], self._new_req_id())
+                if receipt.outcome != "accepted":
+                    message = f"{name} before the record: {receipt.message}"
+                    return Receipt("retry", receipt.code, message, receipt.data, self._profile.schedule.slow_wait_s)
         return None
 
     def _business(self, op: Op, records: Sequence[Mapping[str, Any]]) -> tuple[str, list[str]]:
@@ -274,7 +278,8 @@ class HttpRegulator:
             fields.setdefault("server_time_ms", server_time_ms)
         if op.items_key:
             items = answer.data.get(op.items_key)
-            if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            wanted = str if op.items_are == "text" else dict
+            if not isinstance(items, list) or not all(isinstance(item, wanted) for item in items):
                 return Receipt("retry", 0, f"answer without a list {op.items_key}", {"condition": "offline"})
             fields["items"] = items
         results = answer.data.get(op.results_key) if op.list_key else []
@@ -340,7 +345,8 @@ def open_regulator(
     platform_key_file: Path,
     data_dir: Path,
     clock: Clock,
-    master: MasterData | None = None,
+    master: Callable[[], MasterData | None] = lambda: None,
+    secrets_of: Callable[[str], Mapping[str, str]] = lambda op: {},
     ca_file: str | None = None,
 ) -> HttpRegulator:
     """An HttpRegulator from files. Raises ProfileError and KeyRefused, which name file, key and what is allowed."""
@@ -356,6 +362,7 @@ def open_regulator(
         data_dir=data_dir,
         clock=clock,
         master=master,
+        secrets_of=secrets_of,
         ca_file=ca_file,
     )
 

@@ -145,6 +145,10 @@ def _encode_value(field: Field, value: Any) -> Any:
             if field.pattern is not None and not field.pattern.fullmatch(value):
                 raise refuse(f"the form {field.pattern.pattern}")
             return value
+        case "texts":
+            if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+                raise refuse("a list of texts")
+            return list(value)
         case "integer":
             if isinstance(value, bool) or not isinstance(value, int):
                 raise refuse("a whole number")

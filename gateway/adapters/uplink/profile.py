@@ -17,7 +17,8 @@ from typing import Any, Final
 from gateway.adapters.uplink.token import TokenRules
 
 KINDS: Final = (
-    "text", "integer", "decimal", "time", "date", "code", "flag", "flag_number", "photo", "document", "documents", "list",
+    "text", "texts", "integer", "decimal", "time", "date", "code", "flag", "flag_number", "photo", "document", "documents",
+    "list",
 )  # fmt: skip
 PICTURES: Final = ("photo", "document", "documents")
 ACTIONS: Final = (
@@ -25,6 +26,13 @@ ACTIONS: Final = (
 )  # fmt: skip
 CHECKS: Final = ("unread_plate",)
 BUILT_IN: Final = Path(__file__).with_name("profiles")
+MESSAGES: Final = (
+    "getToken", "heartBeat", "enterprise", "barrierInfo", "cameraInfo", "vehicleInfo", "inOutRecord", "inPlantVehicle",
+    "nonRoadMachinery", "nonRoadRecord", "inPlantRecord", "exceedVehicle", "basStrategy", "strategyConfirm", "alarmVehicle",
+    "exceedConfirm", "alarmReport", "dailyReport", "reconcile", "reconcileRecords",
+)  # fmt: skip
+"""Every message that the gateway can exchange; a profile states of each whether its platform has it. reconcileRecords is the
+second question of reconcile."""
 
 
 class ProfileError(ValueError):
@@ -60,7 +68,7 @@ class AnswerField:
 class Op:
     """One operation. list_key "" = the business data is one object, otherwise a list under that key.
 
-    items_key: where the answer to a question has its list; "" = it has none.
+    items_key: where the answer to a question has its list; "" = it has none. items_are: object | text.
     """
 
     name: str
@@ -72,6 +80,7 @@ class Op:
     item_key: str
     checks: tuple[str, ...]
     items_key: str = ""
+    items_are: str = "object"
 
     @property
     def has_pictures(self) -> bool:
@@ -83,6 +92,8 @@ class Schedule:
     """When the relay does what; seconds. backfill_duty: share of the time back-fill may keep the line busy, 0-1.
 
     pull_s: lists are asked for at least so often, pull_rows at a time. stale_s: a list not taken for so long is told.
+    reconcile_s: counts by hour are compared so often; after nightly_minute of the day (Asia/Shanghai) those of the last
+    reconcile_days days too, and day reports are made.
     """
 
     heartbeat_s: float = 60
@@ -95,6 +106,9 @@ class Schedule:
     pull_s: float = 600
     pull_rows: int = 200
     stale_s: float = 1800
+    reconcile_s: float = 3600
+    nightly_minute: int = 30
+    reconcile_days: int = 7
 
 
 @dataclass(frozen=True)
@@ -228,7 +242,7 @@ def load_profile(path: Path) -> Profile:
     ops = _ops(root.table("ops"), codes, lists)
     token_op = auth.text("token_op", one_of=tuple(ops))
     capabilities = root.table("capabilities")
-    able = capabilities.texts("ops", one_of=tuple(ops))
+    able = _able(capabilities, ops)
     profile = Profile(
         id=meta.text("id"),
         title=meta.text("title"),
@@ -267,6 +281,17 @@ def load_profile(path: Path) -> Profile:
     return profile
 
 
+def _able(capabilities: _Table, ops: Mapping[str, Op]) -> tuple[str, ...]:
+    """The messages that the platform has. Every one that there is stands in `ops` or in `without`, once."""
+    able = capabilities.texts("ops", one_of=tuple(ops))
+    without = capabilities.texts("without", one_of=MESSAGES)
+    if twice := sorted(set(able) & set(without)):
+        raise capabilities.refuse("without", twice, f"what is not in {capabilities.name}.ops")
+    if unsaid := [name for name in MESSAGES if name not in able and name not in without]:
+        raise capabilities.refuse("without", list(without), f"also {', '.join(unsaid)}, or in {capabilities.name}.ops")
+    return able
+
+
 def _token_place(auth: _Table) -> tuple[str, str]:
     """Header name and what stands before the token in it, from header:NAME or header:NAME:PREFIX."""
     text = auth.text("token_at")
@@ -298,6 +323,9 @@ def _schedule(table: _Table) -> Schedule:
         pull_s=table.number("pull_s", 1, 86400, 600),
         pull_rows=table.whole("pull_rows", 1, 10000, 200),
         stale_s=table.number("stale_s", 1, 7 * 86400, 1800),
+        reconcile_s=table.number("reconcile_s", 60, 86400, 3600),
+        nightly_minute=table.whole("nightly_minute", 1, 1439, 30),
+        reconcile_days=table.whole("reconcile_days", 1, 31, 7),
     )
     table.done()
     return schedule
@@ -342,6 +370,7 @@ def _ops(
             item_key=entry.text("item_key", "" if not list_key else None),
             checks=entry.texts("checks", (), one_of=CHECKS),
             items_key=entry.text("items_key", ""),
+            items_are=entry.text("items_are", "object", one_of=("object", "text")),
         )
         entry.done()
     return result

@@ -18,7 +18,7 @@ from gateway.services.ports.clock import Clock
 from gateway.services.ports.evidence import Heads, PersonalData, Retention
 from gateway.services.ports.lanes import LaneConfigs, LaneLink, LaneMessage
 from gateway.services.ports.ledger import Ledger, LedgerFacts, PassFacts, Queries, Registers, Sides, Visits
-from gateway.services.ports.uplink import Outbox, OutboxRow, Receipt, Regulator, UploadQueue
+from gateway.services.ports.uplink import Outbox, OutboxRow, Receipt, Regulator, Step, UploadQueue
 
 __all__ = [
     "CameraHealth",
@@ -52,6 +52,7 @@ __all__ = [
     "Regulator",
     "Retention",
     "Sides",
+    "Step",
     "UploadQueue",
     "Visits",
 ]

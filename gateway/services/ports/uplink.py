@@ -69,6 +69,18 @@ class Receipt:
     retry_after_s: float | None = None
 
 
+@dataclass(frozen=True)
+class Step:
+    """One entry of the chain, as far as what is told to the regulator needs it."""
+
+    seq: int
+    at_ms: int
+    kind: str
+    lane: str
+    pass_id: str
+    body: dict[str, Any]
+
+
 class UploadQueue(Protocol):
     """The outbox for what is no passage: records by a key for life, a revision for each change. Thread-safe."""
 
