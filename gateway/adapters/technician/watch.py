@@ -27,6 +27,7 @@ from gateway.adapters.technician.book import LaneBook
 from gateway.adapters.technician.client import Client, Heard
 from gateway.adapters.technician.jobs import Desk, Outcome
 from gateway.domain import lane_words
+from gateway.domain.lane_allowed import detail_lines
 
 FRAME_S = 0.1
 SIGN_EVERY_S = 10.0
@@ -333,6 +334,7 @@ class WatchApp(App[None]):
         self.push_screen(Page("帮助 help", [HELP]))
 
     def _say(self, outcome: Outcome, more: str = "") -> None:
+        more = "\n".join([more] * bool(more) + ([] if outcome.is_done else detail_lines(outcome.answer)))
         text = f"{outcome.text_zh} {outcome.text_en}" + (f"\n{more}" if more else "")
         self.notify(text, title=outcome.what, severity="information" if outcome.is_done else "error", timeout=8)
 

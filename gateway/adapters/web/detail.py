@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.adapters.web.texts import Texts
 from gateway.adapters.web.views import local_time, pass_card
+from gateway.domain.lane_allowed import allowed_zh
 
 # Where the desk's rows keep their moment, best first; the rest of a row is shown as it is.
 _MOMENTS = ("at_ms", "frame_at_ms", "created_at_ms", "received_at_ms")
@@ -44,6 +45,8 @@ def plain(name: str, value: Any, t: Texts) -> str:
         return local_time(value, "%Y-%m-%d %H:%M:%S")
     if isinstance(value, (list, tuple)):
         return " · ".join(plain(name, item, t) for item in value)
+    if name == "allowed":
+        return t.choose(allowed_zh(str(value)) or "", str(value))
     if name == "vehicle_type":
         return t.vehicle_type(str(value))
     return t.label(_TABLES[name], value) if name in _TABLES else str(value)

@@ -63,9 +63,10 @@ def end(outcome: Any, as_json: bool, show: Callable[[dict[str, Any]], None] = la
             show(outcome.answer)
         typer.echo(f"{outcome.text_zh} {outcome.text_en}")
         if not outcome.is_done:
-            for key in ("where", "allowed", "detail"):
-                if outcome.answer.get(key):
-                    typer.echo(f"  {key}: {outcome.answer[key]}")
+            from gateway.domain.lane_allowed import detail_lines
+
+            for line in detail_lines(outcome.answer):
+                typer.echo(f"  {line}")
     raise typer.Exit(0 if outcome.is_done else 1)
 
 
