@@ -40,7 +40,7 @@ class Vehicle:
     vehicle_type: str  # GA/T 16.4, three characters
     fuel_type: str
     emission_stage: str
-    network_status: str = "0"  # 0 not linked, 1 linked
+    network_status: str = ""  # 0 not linked, 1 linked, 2 does not apply; "" not known, which is neither of them
     use_nature: str = "F"
     vin: str = ""
     register_date: str = ""
@@ -77,7 +77,7 @@ def vehicle_from(row: dict[str, Any]) -> Vehicle:
         if not row.get(name):
             raise VehicleRefused(f"vehicle {row.get('plate_no', '?')}: field {name!r} is missing")
     for name, allowed in (("plate_colour", PLATE_COLOURS), ("fuel_type", FUELS), ("emission_stage", STAGE_ORDER),
-                          ("network_status", "01"), ("use_nature", USE_NATURES),
+                          ("network_status", "012"), ("use_nature", USE_NATURES),
                           ("vehicle_category", VEHICLE_CATEGORIES)):  # fmt: skip
         value = row.get(name)
         if value not in (None, "") and (len(str(value)) != 1 or str(value) not in allowed):

@@ -28,6 +28,7 @@ class Presence:
     overdue: list[VisitRow]
     unpaired: list[VisitRow]
     exit_missed: list[VisitRow]
+    inexact: list[VisitRow]
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Office:
         late_ms = now_ms - rules.overdue_ms
         return Presence(
             now_ms, self.visits.count_inside(now_ms), self.visits.inside(now_ms, SHOWN), self.visits.inside(late_ms, SHOWN),
-            self.visits.unpaired(since_ms, SHOWN), self.visits.exit_missed(since_ms, SHOWN),
+            self.visits.unpaired(since_ms, SHOWN), self.visits.exit_missed(since_ms, SHOWN), self.visits.inexact(since_ms, SHOWN),
         )  # fmt: skip
 
     def unread(self, limit: int = 12) -> list[Pass]:

@@ -10,6 +10,7 @@ from gateway.domain.passing import Pass
 
 UNREAD = "未识别"
 PASSAGE_STATE = {"in": "1", "out": "2"}
+NETWORK_UNKNOWN = "X"  # nobody has said whether the vehicle is networked; each profile says what its platform is told then
 
 _VEHICLE_FIELDS = (
     "vehicle_type", "vin", "register_date", "vehicle_model", "engine_model", "engine_maker", "engine_no", "fuel_type",
@@ -79,6 +80,8 @@ def passage_record(
     if goods and goods.quantity_t is not None:
         record["quantity"] = f"{goods.quantity_t:.3f}".rstrip("0").rstrip(".")
     record |= {name: p.vehicle[name] for name in _VEHICLE_FIELDS if p.vehicle.get(name)}
+    if p.vehicle and not p.vehicle.get("network_status"):
+        record["network_status"] = NETWORK_UNKNOWN
     return record
 
 

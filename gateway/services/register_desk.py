@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gateway.services.audit_desk import AuditDesk
+from gateway.services.networking import NetworkingBook
 from gateway.services.register_book import RegisterBook
 from gateway.services.register_exchange import Imported, export_table, import_table
 
@@ -29,6 +30,7 @@ class RegisterDesk:
 
     def __init__(self, book: RegisterBook, audit: AuditDesk, sheets: Sheets, data_dir: Path) -> None:
         self.book, self.audit, self._sheets, self._data_dir = book, audit, sheets, data_dir
+        self.networking = NetworkingBook(book.store)
         self.error_files: dict[str, tuple[str, bytes]] = {}
 
     async def import_file(self, register: str, content: bytes, name: str, *, by: str) -> tuple[Imported, str]:

@@ -10,7 +10,25 @@ import pytest
 from firmware.lane import contract
 from gateway.adapters.web.detail import facts
 from gateway.adapters.web.texts import LANGUAGES, MissingText, Texts, catalogue
-from gateway.domain import records
+from gateway.domain import (
+    exceptions,
+    expected,
+    findings,
+    goods,
+    labels,
+    misuse,
+    over_limit,
+    papers,
+    plate_forms,
+    policy_rules,
+    records,
+    register_rows,
+    verification,
+)
+from gateway.domain.dictionary import code_table, registers
+from gateway.domain.register_sources import document_kinds
+from gateway.domain.tasks import TASK_KINDS
+from gateway.services import networking, paper_form, quality, use_records
 
 WEB = Path("gateway/adapters/web")
 TEMPLATES = sorted((WEB / "templates").rglob("*.j2"))
@@ -34,6 +52,38 @@ TABLES = {
     "fuel": tuple("ABCDEFLMNOXYZ"),
     "response_level": tuple("0123"),
     "control_result": tuple("01234"),
+    "audit_state": (*verification.STATES, *(o for o in verification.OVERALL if o)),
+    "document_kind": (*document_kinds(), "agreement_to", "licence_to", "dangerous_goods_to"),
+    "effect": tuple(e for e in findings.EFFECTS if e != findings.IGNORE),
+    "exception_kind": exceptions.REASON_KINDS,
+    "expected": ("exception", "inside", "registry"),
+    "eye": ("framing", "plausibility", "sides", "machine-code"),
+    "fact": tuple(f.name for f in registers()["vehicle"].fields if f.item and f.type != "photo"),
+    "goods_source": goods.SOURCES,
+    "label_answer": labels.ANSWERS,
+    "label_reason": labels.REASONS,
+    "lack": tuple(quality.NEEDED),
+    "ledger_direction": ("in", "out"),
+    "ledger_source": ("auto", "manual", "paper"),
+    "lookup_state": ("waiting", "answered", "unknown", "person"),
+    "lookup_way": papers.WAYS,
+    "misuse": tuple(misuse.PATTERNS),
+    "network_state": networking.STATES,
+    "network_status": tuple(code_table("network_status").values),
+    "over_limit_result": tuple(over_limit.RESULTS),
+    "over_limit_state": over_limit.STATES,
+    "pair_basis": ("exact", "near", "inferred"),
+    "paper_state": (paper_form.ISSUED, paper_form.USED, paper_form.VOID),
+    "plate_family": tuple(form.family for form in plate_forms.FORMS),
+    "plate_type": plate_forms.PLATE_TYPES,
+    "policy_effect": policy_rules.EFFECTS,
+    "register_what": register_rows.WHATS,
+    "severity": ("info", "warning", "alarm"),
+    "task_kind": TASK_KINDS,
+    "unread": ("no_plate", "unreadable", *expected.DOUBTS),
+    "upload": ("waiting", "pending", "accepted", "parked"),
+    "use": use_records.USES,
+    "use_nature": tuple(code_table("use_nature").values),
     "violation": ("V01", "V02", "V03", "V04", "V05", "V06", "V07", "V08", "V09", "V99"),
 }
 

@@ -96,6 +96,12 @@ def exit_missed(conn: sqlite3.Connection, since_ms: int, limit: int) -> list[Vis
     )
 
 
+def inexact(conn: sqlite3.Connection, since_ms: int, limit: int) -> list[VisitRow]:
+    """Visits whose exit was not read as the plate of their entry, newest first."""
+    where = "where pair_basis in ('near', 'inferred') and time_out_ms >= ? order by time_out_ms desc limit ?"
+    return _rows(conn, where, (since_ms, limit))
+
+
 def _rows(conn: sqlite3.Connection, where: str, values: tuple[object, ...]) -> list[VisitRow]:
     return [VisitRow(*row) for row in conn.execute(f"{_SELECT} {where}", values)]
 
@@ -117,6 +123,9 @@ class SqliteVisits:
 
     def exit_missed(self, since_ms: int, limit: int) -> list[VisitRow]:
         return self._file.read(lambda c: exit_missed(c, since_ms, limit))
+
+    def inexact(self, since_ms: int, limit: int) -> list[VisitRow]:
+        return self._file.read(lambda c: inexact(c, since_ms, limit))
 
     def unread(self, since_ms: int, limit: int) -> list[str]:
         """Ids of closed passes without a plate, newest first."""

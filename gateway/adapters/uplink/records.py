@@ -50,7 +50,7 @@ class PassageRecord(TypedDict, total=False):
     engine_no: str | None  # [V] <= 50 characters; as above
     fuel_type: str | None  # [V] 8.4
     emission_stage: str | None  # [V] 8.3
-    network_status: str | None  # [V] 8.6; "2" (does not apply) is sent as "0"
+    network_status: str | None  # [V] 8.6; "2" (does not apply) and "X" (not known) are sent as the profile says
     use_nature: str | None  # [V] 8.7
     fleet_name: str | None  # [V] <= 100 characters; "个体" when there is none
     driver_name: str | None  # <= 50 characters

@@ -26,7 +26,7 @@ from gateway.domain.ledger_facts import FACTS, PARTIAL
 from gateway.domain.ledger_filter import ANY, WAYS, LedgerFilter, QueryRefused, filter_from
 from gateway.domain.records import local_text
 from gateway.domain.register_sheet import SheetRefused
-from gateway.domain.tasks import Task, TaskRefused
+from gateway.domain.tasks import TASK_KINDS, Task, TaskRefused
 from gateway.services.ledger_desk import LedgerDesk
 from gateway.services.ports import LedgerUnavailable
 
@@ -35,6 +35,7 @@ FIELDS = ("plate", "lane", "direction", "stage", "fuel", "control_result", "verd
 CHOICES = {"direction": ("in", "out"), "verdict": ("ALLOW", "DENY", "HOLD"), "source": ("auto", "manual", "paper")}
 TABLES = {"stage": "stage", "fuel": "fuel", "control_result": "control_result", "verdict": "verdict", "end": "end",
           "violation": "violation", "direction": "ledger_direction", "source": "ledger_source"}  # fmt: skip
+SECTION_IDS = {"finding": "found", "counters": "differences"}  # kind of task -> id of its part of the page; else the kind
 HOURS = 24
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -99,9 +100,9 @@ def create_ledger_pages(desk: LedgerDesk, maker: PageMaker) -> APIRouter:
         state = "closed" if request.query_params.get("state") == "closed" else "open"
         found = await asyncio.to_thread(desk.tasks, state)
         return maker.page(
-            request, "tasks.html.j2", state=state, misuse=[_task(x, t) for x in found if x.kind == "misuse"],
-            counters=[_task(x, t) for x in found if x.kind == "counters"],
-            found=[_task(x, t) for x in found if x.kind == "finding"],
+            request, "tasks.html.j2", state=state,
+            sections=[(SECTION_IDS.get(kind, kind), t.label("task_kind", kind), [_task(x, t) for x in found if x.kind == kind])
+                      for kind in (*TASK_KINDS, *sorted({x.kind for x in found} - set(TASK_KINDS)))],
         )  # fmt: skip
 
     @router.post("/tasks/{task_id}/close")

@@ -47,6 +47,7 @@ def create_office_pages(office: Office, maker: PageMaker) -> APIRouter:
             request, "visits.html.j2", count=found.inside, overdue=len(overdue),
             inside=[_visit(v, t, found.now_ms, is_overdue=v.visit_id in overdue) for v in found.visits],
             unpaired=[_visit(v, t, found.now_ms) for v in found.unpaired], missed=[_visit(v, t, found.now_ms) for v in found.exit_missed],
+            inexact=[_visit(v, t, found.now_ms) for v in found.inexact],
         )  # fmt: skip
 
     @router.get("/office/entry")
@@ -178,6 +179,8 @@ def _visit(v: VisitRow, t: Texts, now_ms: int, *, is_overdue: bool = False) -> d
     return {
         "is_overdue": is_overdue, "plate": plate_badge(v.plate_no, v.plate_colour, t), "at": local_time(since, "%m-%d %H:%M"),
         "hours": f"{(now_ms - since) / HOUR_MS:.1f}", "pass_id": v.in_pass or v.out_pass or "",
+        "basis": t.label("pair_basis", v.pair_basis) if v.pair_basis in ("near", "inferred") else "", "out_pass": v.out_pass or "",
+        "until": local_time(v.time_out_ms, "%m-%d %H:%M") if v.time_out_ms is not None else "",
     }  # fmt: skip
 
 

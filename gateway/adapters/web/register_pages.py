@@ -10,17 +10,20 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import FileResponse, HTMLResponse, Response
 
+from gateway.adapters.web.confirm_pages import Asking
 from gateway.adapters.web.page import PageMaker
 from gateway.adapters.web.pages import language_of
 from gateway.adapters.web.refusals import Refusal
-from gateway.adapters.web.register_views import list_fields, list_row, named, row_context, task_view
+from gateway.adapters.web.register_views import list_fields, list_row, named, networking_view, row_context, task_view
 from gateway.adapters.web.texts import texts
 from gateway.domain.dictionary import Register, registers
 from gateway.domain.papers import WAYS
 from gateway.domain.records import local_text
 from gateway.domain.register_rows import RegisterRefused, key_fields_of
 from gateway.domain.register_sheet import SheetRefused
+from gateway.domain.two_person import TwoPersonRefused
 from gateway.domain.verification import CONFLICT, FAILED, PENDING, VERIFIED
+from gateway.services.networking import state_of
 from gateway.services.ports import LedgerUnavailable
 from gateway.services.register_desk import RegisterDesk
 
@@ -29,10 +32,10 @@ AUDITS = (CONFLICT, FAILED, PENDING, VERIFIED)
 SHOWN_ERRORS = 50
 FILE_TYPES = {".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", ".csv": "text/csv; charset=utf-8",
               ".jpg": "image/jpeg", ".png": "image/png", ".pdf": "application/pdf"}  # fmt: skip
-REFUSALS = (RegisterRefused, SheetRefused, LedgerUnavailable)
+REFUSALS = (RegisterRefused, SheetRefused, TwoPersonRefused, LedgerUnavailable)
 
 
-def create_register_pages(desk: RegisterDesk, maker: PageMaker) -> APIRouter:
+def create_register_pages(desk: RegisterDesk, maker: PageMaker, asking: Asking) -> APIRouter:
     """HTML routes under /registers, /audit and /documents."""
     router = APIRouter(include_in_schema=False, route_class=maker.refusing(REFUSALS))
     book, audit = desk.book, desk.audit
@@ -53,10 +56,18 @@ def create_register_pages(desk: RegisterDesk, maker: PageMaker) -> APIRouter:
             registers=[{"name": n, "label": named(r, t), "rows": counts[n]["rows"], "conflicts": counts[n]["conflicts"],
                         "to_audit": counts[n].get(PENDING, 0) + counts[n].get(FAILED, 0)} for n, r in registers().items()],
             expiring=[r | {"label": named(registers()[r["register"]], t), "what": t.label("document_kind", r["what"])} for r in book.expiring()[:SHOWN_ERRORS]],
-            stale=len(book.stale("vehicle")),
+            stale=len(book.stale("vehicle")), networking=await asyncio.to_thread(desk.networking.counts),
             changes=[c | {"at": local_text(c["at_ms"]), "what": t.label("register_what", c["what"]), "rows": c["last_seq"] - c["first_seq"] + 1}
                      for c in book.store.change_sets(limit=20)],
         )  # fmt: skip
+
+    @router.get("/networking")
+    async def networking(request: Request) -> HTMLResponse:
+        """China VI vehicles by whether they are linked, and those that are not or of which nobody knows."""
+        t = words(request)
+        counts, found = await asyncio.to_thread(lambda: (desk.networking.counts(), desk.networking.listed()))
+        return maker.page(request, "networking.html.j2", counts=counts, total=sum(counts.values()),
+                          rows=[networking_view(n, t) for n in found])  # fmt: skip
 
     @router.get("/registers/{name}")
     async def list_page(name: str, request: Request) -> HTMLResponse:
@@ -85,9 +96,11 @@ def create_register_pages(desk: RegisterDesk, maker: PageMaker) -> APIRouter:
             raise Refusal(404, "not_found", zh=str(refused), en=str(refused)) from None
         is_vehicle = name == "vehicle"
         asked = audit.lookups.of_row(key) if is_vehicle else []
+        brief = book.store.brief(name, key) if is_vehicle else None
+        networking = networking_view(desk.networking.of(brief), t) if brief and state_of(brief.values) else None
         return maker.page(
             request, "register_row.html.j2", **row_context(detail, book.store.history(name, key), t),
-            age=audit.age_of_answer(key) if is_vehicle else None, ways=WAYS if is_vehicle else (),
+            networking=networking, age=audit.age_of_answer(key) if is_vehicle else None, ways=WAYS if is_vehicle else (),
             lookups=[r | {"at": local_text(r["asked_at_ms"])[:16]} for r in asked],
         )  # fmt: skip
 
@@ -148,9 +161,12 @@ def create_register_pages(desk: RegisterDesk, maker: PageMaker) -> APIRouter:
             "lookup": lambda: audit.ask(key, _text(form, "way"), by=by),
             "lookup-answer": lambda: audit.answer_by_hand(_text(form, "lookup_id"), key, {n: v for n in ("emission_stage", "network_status", "vin")
                                                           if (v := _text(form, n))}, content, suffix, by=by),
-            "remove": lambda: book.remove(name, key, by=by, why=why),
             "undo": lambda: book.undo(_text(form, "change"), by=by, why=why),
         }  # fmt: skip
+        if action == "remove":
+            return await asking.ask(request, "register.remove", by=by, why=why, name=name, key=key)
+        if action == "undo" and await asyncio.to_thread(book.undoing_removes_rows, _text(form, "change")):
+            return await asking.ask(request, "register.undo", by=by, why=why, change=_text(form, "change"))
         if action not in actions:
             raise Refusal(404, "not_found")
         await asyncio.to_thread(actions[action])

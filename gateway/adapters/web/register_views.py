@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.adapters.web.texts import Texts
+from gateway.adapters.web.views import plate_badge
 from gateway.domain.dictionary import Field, Register
+from gateway.domain.identifiers import masked
 from gateway.domain.records import local_text
 from gateway.domain.register_rows import RowBrief, Value, claims_of, in_force
 from gateway.domain.register_sheet import shown
 from gateway.domain.register_sources import document_kinds, source_label
 from gateway.domain.verification import Item
 from gateway.services.audit_desk import Task
+from gateway.services.networking import Networking
 from gateway.services.register_questions import RowDetail
 
 LIST_FIELDS = 7
@@ -24,6 +27,8 @@ AUDIT_TONES = {
     "failed": "deny",
 }
 
+NETWORK_TONES = {"linked": "allow", "not_linked": "deny", "unknown": "hold"}
+
 
 def named(field: Field | Register, t: Texts) -> str:
     return t.choose(field.zh, field.en)
@@ -31,11 +36,6 @@ def named(field: Field | Register, t: Texts) -> str:
 
 def text_of(field: Field, value: str, t: Texts) -> str:
     return masked(value) if field.personal else shown(field, value, t.language)
-
-
-def masked(value: str) -> str:
-    """A personal value as a page shows it: 138****5678, 王*."""
-    return f"{value[:3]}****{value[-4:]}" if len(value) >= 11 else value[:1] + "*" * (len(value) - 1)
 
 
 def list_fields(register: Register) -> list[Field]:
@@ -63,11 +63,26 @@ def item_view(item: Item, t: Texts) -> dict[str, Any]:
     v = item.value
     return {
         "number": item.number, "name": named(item.field, t), "field": item.field.name,
-        "value": (t("registers.attached") if item.field.type == "photo" else text_of(item.field, v.value, t)) if v else "",
+        "value": (t("registers.attached") if item.field.type == "photo" else text_of(item.field, v.value, t)) if v else _nothing(item, t),
         "said": said(v, t) if v else "", "state": item.state, "state_word": t.label("audit_state", item.state),
         "tone": AUDIT_TONES[item.state], "is_open": not item.is_good,
         "checked": " · ".join(filter(None, (_verifier(item, t), item.how, local_text(item.checked_at_ms)[:16]))) if item.checked_at_ms else "",
         "findings": [t.choose(f.zh, f.en) for f in item.findings],
+    }  # fmt: skip
+
+
+def _nothing(item: Item, t: Texts) -> str:
+    """What stands where nobody has said anything: networking that is not known is called so."""
+    return t("network_state.unknown") if item.field.name == "network_status" else ""
+
+
+def networking_view(n: Networking, t: Texts) -> dict[str, Any]:
+    """A China VI vehicle's networking with its source and time."""
+    return {
+        "key": n.key, "plate": plate_badge(n.plate_no, n.plate_colour, t), "fleet": n.fleet_name, "state": n.state,
+        "word": t.label("network_state", n.state), "tone": NETWORK_TONES[n.state], "differs": n.differs,
+        "said": " · ".join(filter(None, (source_label(n.source, t.language) if n.source else "", n.by))),
+        "at": local_text(n.at_ms)[:16] if n.at_ms else "",
     }  # fmt: skip
 
 

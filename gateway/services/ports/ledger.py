@@ -90,6 +90,10 @@ class Visits(Protocol):
 
     def exit_missed(self, since_ms: int, limit: int) -> list[VisitRow]: ...
 
+    def inexact(self, since_ms: int, limit: int) -> list[VisitRow]:
+        """Visits paired near or by inference whose exit came from then on, newest first."""
+        ...
+
     def unread(self, since_ms: int, limit: int) -> list[str]:
         """Ids of closed passes without a plate, newest first."""
         ...
