@@ -94,6 +94,12 @@ class GoodsBook:
         """A reservation announces this vehicle about now, and no passage has used it yet."""
         return self._booking(plate, colour, at_ms) is not None
 
+    def booked(self, at_ms: int) -> frozenset[str]:
+        """plate/colour of every vehicle that a reservation announces about this moment and no passage has used."""
+        near_ms = gate_rules().join_ms
+        rows = [r for r in self._sides.between("goods", at_ms - near_ms, at_ms + near_ms) if not r.pass_id]
+        return frozenset(r.subject for r in rows if (g := goods_of(r)).source == "reservation" and g.direction == "in")
+
     def _booking(self, plate: str, colour: str, at_ms: int) -> tuple[str, Goods] | None:
         near_ms = gate_rules().join_ms
         rows = self._sides.of_subject("goods", f"{plate}/{colour}", at_ms - near_ms, at_ms + near_ms) if plate else []

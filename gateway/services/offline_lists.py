@@ -1,6 +1,8 @@
 """Keeps every lane's offline list what the policy would say now, and judges again what a lane decided alone.
 
-A list is made when anything changed that a verdict stands on, and once an hour for what only the clock changes. It goes
+A list is made when anything changed that a verdict stands on, and once an hour for what only the clock changes. Where a pack
+asks for bookings, who is booked about now counts too: a booked vehicle is listed as what it is, others as the pack says. The
+lane cannot use a booking up: what it let in twice is found when it is judged again. A list goes
 out as a difference to the version that the lane says it has, else whole, some messages a second and none while the arm
 moves; a lane that misses a part says which, and is told from there on.
 """
@@ -67,9 +69,12 @@ class OfflineLists:
     """All lists of a site. Everything but the making of a list runs on the gateway's event loop."""
 
     def __init__(self, lanes: Mapping[str, tuple[str, LaneNow]], *, store: OfflineStore, book: PolicyBook, clock: Clock,
-                 conditions: Conditions, send: Callable[[str, dict[str, Any]], None]) -> None:  # fmt: skip
-        """lanes: lane -> (direction, LaneNow). send(lane, message): one offline-list message to a lane."""
+                 conditions: Conditions, send: Callable[[str, dict[str, Any]], None],
+                 booked: Callable[[int], frozenset[str]] | None = None) -> None:  # fmt: skip
+        """lanes: lane -> (direction, LaneNow). send(lane, message): one offline-list message to a lane. booked: moment ->
+        plate/colour of the vehicles that are announced then."""
         self._store, self._book, self._clock, self._conditions, self._send = store, book, clock, conditions, send
+        self._booked = booked
         self._lanes = {lane: _Lane(direction, now) for lane, (direction, now) in lanes.items()}
         self._made_from = ""
         self._looked_ms = 0  # what holds since then is in the newest lists
@@ -99,13 +104,14 @@ class OfflineLists:
     async def look(self) -> bool:
         """Make new lists if anything changed that they stand on; True if one differs from its last version."""
         now_ms = self._clock.wall_ms()
-        print_ = f"{self._store.fingerprint(now_ms)} {self._book.response_level()} {now_ms // _HOUR_MS}"
+        booked = self._booked_at(now_ms)
+        print_ = f"{self._store.fingerprint(now_ms)} {self._book.response_level()} {now_ms // _HOUR_MS} {sorted(booked or ())}"
         if print_ == self._made_from:
             self._looked_ms = now_ms
             return False
         is_new = False
         for direction in {mine.direction for mine in self._lanes.values()}:
-            entries = await asyncio.to_thread(self._judge_all, direction, now_ms)
+            entries = await asyncio.to_thread(self._judge_all, direction, now_ms, booked)
             for lane, mine in self._lanes.items():
                 if mine.direction == direction and (entries != mine.entries or not mine.version):
                     await self._keep(lane, mine, entries, now_ms)
@@ -121,16 +127,23 @@ class OfflineLists:
             return 0, away, len(lanes)
         return sum(mine.now.is_online and mine.at_lane == mine.version > 0 for mine in lanes), away, len(lanes)
 
-    def _judge_all(self, direction: str, now_ms: int) -> offline.Entries:
+    def _booked_at(self, at_ms: int) -> frozenset[str] | None:
+        """Who is booked about then; None where no pack in force asks."""
+        if self._booked is None or all(pack.booking == "off" for pack in self._book.policy().packs):
+            return None
+        return self._booked(at_ms)
+
+    def _judge_all(self, direction: str, now_ms: int, booked: frozenset[str] | None) -> offline.Entries:
         return offline.entries_of(
             offline.Judged(plate, verdict.verdict, verdict.rule_id == "emergency", self._book.registers.vehicle(plate, colour))
             for plate, colour in self._store.plates()
-            for verdict in (self._judge(plate, colour, direction, now_ms),)
+            for verdict in (self._judge(plate, colour, direction, now_ms, booked),)
         )  # fmt: skip
 
-    def _judge(self, plate: str, colour: str, direction: str, now_ms: int) -> Verdict:
+    def _judge(self, plate: str, colour: str, direction: str, now_ms: int, booked: frozenset[str] | None) -> Verdict:
         identity = Identity(plate_no=plate, plate_colour=colour, confidence=1.0)
-        return self._book.judge(self._book.facts(identity, direction, now_ms))
+        has_booking = None if booked is None else f"{plate}/{colour}" in booked
+        return self._book.judge(self._book.facts(identity, direction, now_ms, has_booking=has_booking))
 
     async def _keep(self, lane: str, mine: _Lane, entries: offline.Entries, now_ms: int) -> None:
         body = offline.records(entries)
@@ -198,9 +211,9 @@ class OfflineLists:
 
     def judge_again(self, lane: str, pass_id: str, data: dict[str, Any], at_ms: int) -> NewEntry:
         """The entry that sets an offline decision beside what the policy says of it now; a finding where they disagree."""
-        direction = self._lanes[lane].direction
+        direction, booked = self._lanes[lane].direction, self._booked_at(at_ms)
         verdicts = [
-            self._judge(data["plate"], colour, direction, at_ms)
+            self._judge(data["plate"], colour, direction, at_ms, booked)
             for colour in (self._store.colours_of(data["plate"]) or ["5"] if "plate" in data else [])
         ]
         worst = next((v for kind in (DENY, HOLD, ALLOW) for v in verdicts if v.verdict == kind), None)

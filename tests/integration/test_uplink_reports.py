@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from platform_site import PlatformSite, beside
-from uplink_bench import ENTERPRISE, RegulatorProcess, enterprise_record, wait_until
+from uplink_bench import ENTERPRISE, RegulatorProcess, enterprise_record
+from uplink_bench import wait_until as wait
 
 from gateway.adapters.store.check import findings
 from gateway.domain.policy import DENY, Verdict
@@ -19,6 +20,8 @@ from gateway.services.platform_uploads import EVERY_S
 from gateway.services.ports import Change, NewEntry
 
 HOUR_MS = 3_600_000
+WITHIN_S = 120.0  # a machine may be busy; nothing here is about how fast it is
+wait_until = partial(wait, within_s=WITHIN_S)
 PLACE = {"longitude": "103.805120", "latitude": "25.495310", "operator_unit": "示例运维有限公司", "operator_contact": "赵示例",
          "operator_phone": "13800000003"}  # fmt: skip
 BARRIER = {"barrier_code": "01", "entrance_code": "1", "barrier_name": "东门进1道", "barrier_address": "东门", "direction": "1", "lane_id": "g1-b01",
@@ -119,7 +122,7 @@ async def test_change_of_the_enterprise_its_gates_and_cameras_reaches_the_platfo
                 lambda c: c.execute("select max(accepted_at_ms) from outbox where op = 'enterprise'").fetchone()
             )
             assert row[0] - changed_ms < 60_000 and EVERY_S <= 30
-        await asyncio.to_thread(own.settled)
+        await asyncio.to_thread(own.settled, WITHIN_S)
     finally:
         run.cancel()
     told = own.told_master()
@@ -135,7 +138,7 @@ def test_camera_is_told_with_the_proxys_address_and_the_view_account_and_its_own
     master_data(own)
     own.relay.start()
     own.uploads.tick()
-    own.settled()
+    own.settled(WITHIN_S)
     camera = own.told_master()["camera"]["C01-H"]
     assert (camera["ip"], camera["port"], camera["username"], camera["password"]) == (
         "10.9.0.1",
@@ -150,7 +153,7 @@ def test_camera_is_told_with_the_proxys_address_and_the_view_account_and_its_own
     assert "raw-secret" not in rows and "view-only" not in rows and "10.20.1.11" not in rows
     own.registers.remove("camera", "C01-H", by="李登记", why="拆除")
     own.uploads.tick()
-    own.settled()
+    own.settled(WITHIN_S)
     assert own.told_master()["camera"]["C01-H"]["op"] == "delete", "retired, and still known to what is told late"
 
 
@@ -159,7 +162,7 @@ async def test_passage_waits_for_nothing_but_its_parents_and_they_go_first(own: 
     p = await own.end("in")
     own.uploads.tick()
     own.relay.start()
-    own.settled()
+    own.settled(WITHIN_S)
     assert p.record_no in own.regulator.passages() and own.regulator.passages()[p.record_no]["times_received"] == 1
 
 
@@ -181,12 +184,12 @@ def test_verified_vehicle_is_told_with_its_networking_its_source_and_time_and_un
     own.registers.check("vehicle", "云A12345/1", [f.name for f in own.registers.detail("vehicle", "云A12345/1").register.fields if f.item],
                         "accepted", by="李审核", why="已核对")  # fmt: skip
     own.uploads.tick()
-    own.settled()
+    own.settled(WITHIN_S)
     told = own.things("vehicleInfo")["云A12345/1"]["content"]
     assert told["emissionStage"] == "6" and "networkStatus" not in told and "13800000009" not in json.dumps(told)
     register(own, "vehicle", plate_no="云A12345", plate_colour="1", network_status="1")
     own.uploads.tick()
-    own.settled()
+    own.settled(WITHIN_S)
     told = own.things("vehicleInfo")["云A12345/1"]["content"]
     assert (told["networkStatus"], told["networkSource"], told["networkTime"][:10]) == (
         "1",
@@ -201,15 +204,15 @@ def test_verified_vehicle_is_told_with_its_networking_its_source_and_time_and_un
 async def test_exit_names_the_visit_by_the_platforms_own_id_and_every_retry_says_the_same(site: PlatformSite) -> None:
     entry = await site.end("in", "云A77001", number=71, minutes_ago=30)
     site.relay.start()
-    site.settled()
+    site.settled(WITHIN_S)
     given = json.loads(site.row(entry.record_no)["receipt"])["platform_visit_id"]
     site.regulator.fault("drop_answer", count=2, op="inOutRecord")
     leaving = await site.end("out", "云A77001", number=72)
-    site.settled()
+    site.settled(WITHIN_S)
     told = site.regulator.passages()[leaving.record_no]
     assert given.startswith("P") and told["content"]["platformVisitId"] == given and told["times_received"] == 3
     stranger = await site.end("out", "云A77002", number=73)
-    site.settled()
+    site.settled(WITHIN_S)
     assert "platformVisitId" not in site.regulator.passages()[stranger.record_no]["content"], "no entry, no id"
 
 
@@ -288,7 +291,7 @@ async def test_day_report_is_made_in_the_night_and_made_anew_when_its_figures_ch
     site.days.tick()
     site.clock.offset_ms = 0
     site.relay.start()
-    site.settled()
+    site.settled(WITHIN_S)
     wait_until(lambda: day in site.things("dailyReport"))
     told = site.things("dailyReport")[day]
     assert (told["content"]["generated"], told["content"]["accepted"], told["content"]["transmissionRate"]) == (
@@ -325,13 +328,13 @@ async def test_passage_that_the_platform_lost_is_named_sent_again_and_a_task_unt
     own.uploads.tick()
     kept = await own.end("in", "云A66001", number=61, minutes_ago=130)
     lost = await own.end("in", "云A66002", number=62, minutes_ago=130)
-    own.settled()
+    own.settled(WITHIN_S)
     forgotten(own, lost.record_no)
     own.outbox.set_mark("reconcile.slot", 1)  # as after a long time away: every day since is compared
     own.uploads.tick()
     (task,) = own.tasks.list(kind="reconcile")
     assert task.doc["sent_again"] == [lost.record_no] and (task.doc["generated"], task.doc["received"]) == (2, 1)
-    own.settled()
+    own.settled(WITHIN_S)
     told = own.regulator.passages()
     assert set(told) == {kept.record_no, lost.record_no} and told[lost.record_no]["is_backfill"] == 1
     assert ("again" in {what for key, what in own.log("inOutRecord") if key == lost.record_no}) and told[
@@ -347,7 +350,7 @@ async def test_comparison_cut_short_is_made_again_and_loses_nothing(own: Platfor
     own.relay.start()
     own.uploads.tick()
     lost = await own.end("in", "云A66003", number=63, minutes_ago=130)
-    own.settled()
+    own.settled(WITHIN_S)
     forgotten(own, lost.record_no)
     own.outbox.set_mark("reconcile.slot", 1)
     own.regulator.fault("error_200", count=1, op="reconcile", code=50001)
@@ -367,7 +370,7 @@ async def test_comparison_cut_short_is_made_again_and_loses_nothing(own: Platfor
     for part in beside(own):
         part()
     own.relay.notify()
-    own.settled()
+    own.settled(WITHIN_S)
     assert lost.record_no in own.regulator.passages()
 
 

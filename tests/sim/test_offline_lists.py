@@ -1,12 +1,17 @@
 """Offline lists from the registers to the lane's own flash, and the judging again of what a lane decided alone."""
 
+import dataclasses
+
 import pytest
 
 from firmware.lane import contract
+from gateway.adapters.store.sides import SqliteSides
 from gateway.domain.policy import ALLOW, DENY, HOLD
 from gateway.domain.vehicles import vehicle_from
 from gateway.services import offline_entries as offline
 from gateway.services import offline_lists
+from gateway.services.goods_desk import GoodsDesk
+from gateway.services.ports import Change
 from tests.firmware_path import Roster
 from tests.sim.gatehouse import OVER_LIMIT, VEHICLES, Gatehouse
 
@@ -220,3 +225,25 @@ def test_one_plate_of_two_colours_is_as_strict_as_the_stricter():
     assert listed((ALLOW, light), (ALLOW, heavy)) == "heavy"
     assert listed((ALLOW, light), (HOLD, None)) is None
     assert listed((HOLD, None), (DENY, heavy), (ALLOW, light)) == "refused"
+
+
+@pytest.mark.requirement("X-02")
+async def test_where_the_policy_asks_for_bookings_the_list_knows_who_is_booked_and_drops_who_has_used_it(house, roster, monkeypatch):
+    asking = dataclasses.replace(house.lists._book.policy(), packs=tuple(dataclasses.replace(p, booking="refuse") for p in house.lists._book.policy().packs))
+    monkeypatch.setattr(house.lists._book, "policy", lambda: asking)
+    goods = GoodsDesk(ledger=house.ledger, sides=SqliteSides(house.file), queries=house.queries, clock=house.clock)
+    house.lists._booked = goods.booked
+    await ready(house)
+    await told(house, roster)
+    assert look_up(roster, "云DA1234") == "refused", "nobody has announced it"
+    side_id = await goods.record({"source": "reservation", "plate_no": "云DA1234", "plate_colour": "1", "direction": "in", "by": "预约",
+                                  "goods_name": "焦煤", "at_ms": house.clock.wall_ms()})  # fmt: skip
+    assert await house.lists.look(), "a booking alone makes a new list"
+    await told(house, roster)
+    assert look_up(roster, "云DA1234") == "heavy" and look_up(roster, OVER_LIMIT[0]["plate_no"]) == "refused"
+    (row,) = goods._sides.of_subject("goods", "云DA1234/1")
+    used = dataclasses.replace(row, pass_id="p1")
+    await house.ledger.commit(Change(sides=[used]))
+    assert row.side_id == side_id and await house.lists.look()
+    await told(house, roster)
+    assert look_up(roster, "云DA1234") == "refused", "one booking, one entry"
