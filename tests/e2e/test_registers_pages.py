@@ -118,6 +118,27 @@ def test_a_row_is_typed_and_a_document_attached(gate: RegisterGate, visit: Visit
     expect(page.locator(".panel").first).to_contain_text("2026-12-01")
 
 
+@pytest.mark.requirement("S0-36")
+def test_unknown_networking_is_shown_and_counted_as_unknown_until_somebody_says(
+    gate: RegisterGate, visit: Visitors, watched: Watched
+) -> None:
+    vehicle = {"plate_no": "云A12345", "plate_colour": "1", "emission_stage": "6"}
+    gate.site.book.state("vehicle", vehicle, source="typed", by="李", is_partial=True)
+    page = visit.open("/registers")
+    expect(page.locator("#networking-tile")).to_contain_text("未知 1")
+    page.locator("#networking-tile").click()
+    expect(page.locator("#network-unknown")).to_have_text("1")
+    page.locator(".register td a").click()
+    expect(page.locator("#networking")).to_contain_text("未知")
+    expect(page.locator(".items li", has_text="联网状态")).to_contain_text("未知")
+    gate.site.book.state("vehicle", vehicle | {"network_status": "0"}, source="lookup", by="lookup", is_partial=True)
+    page.reload()
+    expect(page.locator("#networking")).to_contain_text("未联网 官方查询")
+    page.goto(gate.url + "/registers/networking")
+    expect(page.locator("#network-not_linked")).to_have_text("1")
+    assert watched.errors == []
+
+
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_pages_fit_their_screen_in_both_languages(
@@ -131,6 +152,7 @@ def test_pages_fit_their_screen_in_both_languages(
         "/registers/vehicle",
         f"/registers/vehicle/row?key={key}",
         "/registers/vehicle/import",
+        "/registers/networking",
         "/audit",
     ):
         page.goto(gate.url + path)

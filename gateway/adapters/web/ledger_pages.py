@@ -60,7 +60,7 @@ def create_ledger_pages(desk: LedgerDesk, maker: PageMaker) -> APIRouter:
             refused = str(error)
         shown = {name: value for name, value in given.items() if value}
         return maker.page(
-            request, "ledger.html.j2", given=given, fields=[_field(name, t, desk) for name in FIELDS], refused=refused,
+            request, "ledger.html.j2", given=given, stops=f"/ledger?{urlencode(desk.stops())}", fields=[_field(name, t, desk) for name in FIELDS], refused=refused,
             total=page.total if page else 0, rows=[_row(r, t, desk) for r in page.rows] if page else [],
             newer=_link(shown, page.newer, WAYS[0]) if page else "", older=_link(shown, page.older, WAYS[1]) if page else "",
             counts=[(t(f"ledger.{by}"), [(t.label(TABLES[by], word) if word else "—", n) for word, n in of.items()]) for by, of in counts.items()],
@@ -101,7 +101,7 @@ def create_ledger_pages(desk: LedgerDesk, maker: PageMaker) -> APIRouter:
         found = await asyncio.to_thread(desk.tasks, state)
         return maker.page(
             request, "tasks.html.j2", state=state,
-            sections=[(SECTION_IDS.get(kind, kind), t.label("task_kind", kind), [_task(x, t) for x in found if x.kind == kind])
+            parts=[(SECTION_IDS.get(kind, kind), t.label("task_kind", kind), [_task(x, t) for x in found if x.kind == kind])
                       for kind in (*TASK_KINDS, *sorted({x.kind for x in found} - set(TASK_KINDS)))],
         )  # fmt: skip
 

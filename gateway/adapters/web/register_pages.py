@@ -61,7 +61,7 @@ def create_register_pages(desk: RegisterDesk, maker: PageMaker, asking: Asking) 
                      for c in book.store.change_sets(limit=20)],
         )  # fmt: skip
 
-    @router.get("/networking")
+    @router.get("/registers/networking")
     async def networking(request: Request) -> HTMLResponse:
         """China VI vehicles by whether they are linked, and those that are not or of which nobody knows."""
         t = words(request)
