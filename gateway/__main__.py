@@ -321,15 +321,20 @@ def bench_plausibility(
 @bench.command("storage-faults")
 def bench_storage_faults(
     every: Annotated[int, typer.Option(min=1, help="每隔几个 every n-th write; 1 is all of them")] = 1,
+    offset: Annotated[int, typer.Option(min=0, help="从第几个起 from which on: slices of one run")] = 0,
     existing: Annotated[
         bool, typer.Option(help="已有账本 start from a ledger that exists, not from an empty folder")
     ] = False,
+    walks: Annotated[str, typer.Option(help="写入内容 what is written: passages, sides")] = "passages,sides",
+    results: Annotated[
+        Path | None, typer.Option(help="结果文件 finished runs, one a line; gone on with where it is there")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """存储故障 The n-th write or sync fails, fills the disk, is torn, killed or cut off; count what was lost. Needs gcc."""
-    from tools.bench.storage.faults import measure
+    from tools.bench.storage.faults import Plan, measure
 
-    raise typer.Exit(measure(every, existing, as_json))
+    raise typer.Exit(measure(Plan(every, offset, existing, tuple(walks.split(","))), results, as_json))
 
 
 @bench.command("plates")

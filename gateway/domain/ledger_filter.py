@@ -11,6 +11,7 @@ from gateway.domain.records import CHINA
 
 TIME_GROUPS = ("hour", "day", "month")
 WAYS = ("newer", "older")
+STOPS_MONTHS = 24  # S3 l.18: the history of stops can be looked at; as long as the ledger is kept at least (HJ 1321)
 ANY = "*"  # stands for any text in a partial value: 云A*, *123, *A12*
 
 
@@ -41,6 +42,13 @@ def filter_from(given: Mapping[str, str | None]) -> LedgerFilter:
     if from_ms is not None and until_ms is not None and until_ms <= from_ms:
         raise QueryRefused(f"until {texts['until']}: 须晚于 must be later than from {texts['from']}")
     return LedgerFilter(from_ms, until_ms, {name: _words(name, texts[name]) for name in FACTS if name in texts})
+
+
+def stops(now_ms: int) -> dict[str, str]:
+    """The texts of the question for every vehicle that was stopped in the last STOPS_MONTHS, for filter_from."""
+    now = datetime.fromtimestamp(now_ms / 1000, CHINA)
+    months = now.year * 12 + now.month - 1 - STOPS_MONTHS
+    return {"control_result": "1", "from": f"{months // 12}-{months % 12 + 1:02d}-{min(now.day, 28):02d}"}
 
 
 def _words(name: str, text: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gateway.domain.counting import HOUR_MS, HourCount
-from gateway.domain.ledger_filter import LedgerFilter
+from gateway.domain.ledger_filter import LedgerFilter, stops
 from gateway.domain.tasks import Task
 from gateway.services.counting import SETTLE_MS, Counters
 from gateway.services.ledger_query import MAX_PAGE, LedgerPage, LedgerQuery
@@ -40,6 +40,10 @@ class LedgerDesk:
             for by in ("stage", "fuel", "control_result")
         }
         return page, counts
+
+    def stops(self) -> dict[str, str]:
+        """The question for all that were stopped in 24 months, as texts of a filter."""
+        return stops(self._clock.wall_ms())
 
     def rows(self, of: LedgerFilter) -> Iterator[dict[str, Any]]:
         """Every row of the filter, newest first."""

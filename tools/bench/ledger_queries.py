@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.adapters.store.ledger_query import LedgerReader, SqliteLedgerQueries
 from gateway.domain.ledger_facts import DAY_MS
-from gateway.domain.ledger_filter import filter_from
+from gateway.domain.ledger_filter import filter_from, stops
 from gateway.domain.records import local_text
 from gateway.services.ledger_query import LedgerQuery
 
@@ -69,6 +69,12 @@ def _classes(query: LedgerQuery, rng: random.Random) -> dict[str, Callable[[], i
         at_ms = first_ms + int(rng.choice(DEEP_PAGES) * (last_ms - first_ms))
         return len(query.page(filter_from({"stage": "5,6"}), limit=PAGE, cursor=f"{at_ms}_0", way=way).rows)
 
+    def stopped() -> int:
+        """As the console's link asks: a page, its total, and how many there are for each reason."""
+        of = filter_from(stops(last_ms))
+        query.counts(of, ("violation",))
+        return query.page(of, limit=PAGE).total
+
     return {
         "all_rows": lambda: page(),
         "month": lambda: page(**month()),
@@ -80,6 +86,7 @@ def _classes(query: LedgerQuery, rng: random.Random) -> dict[str, Callable[[], i
         "vin_part": lambda: page(vin="*" + some()["vin"][-6:]),
         "stage_fuel_lane": lambda: page(stage=some()["stage"], fuel=some()["fuel"], lane=some()["lane"]),
         "stopped": lambda: page(control_result="1"),
+        "stops_of_24_months": stopped,
         "carrier_refused_month": lambda: page(carrier="*" + some()["carrier"][1:3] + "*", verdict="DENY", **month()),
         "violation_stage": lambda: page(violation="V01", stage="3"),
         "four_names": mixed,

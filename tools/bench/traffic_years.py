@@ -40,7 +40,7 @@ def place(lane: str) -> Place:
 
 @dataclass(frozen=True)
 class Passage:
-    """One vehicle at one lane. fate: passed | refused | held | unread | manual. other: the visit's entry, for an exit."""
+    """One vehicle at one lane. fate: passed | refused | held | unread | manual, or blacklisted (in no draw). other: the visit's entry, for an exit."""
 
     number: int
     at_ms: int
@@ -221,6 +221,7 @@ def _visit(passage: Passage, p: Pass) -> VisitRow:
 def _verdict(passage: Passage, identity: passing.Identity) -> Verdict:
     word, code, zh, en, rule = {
         "refused": (DENY, "V01", "排放阶段不足", "emission stage too low", "stage-min"),
+        "blacklisted": (DENY, "V06", "黑名单车辆：冲卡", "On the site's blacklist: 冲卡", "blacklist"),
         "held": (HOLD, "V04", "车辆信息缺失", "vehicle data missing", "unknown-vehicle"),
         "unread": (HOLD, "V04", "未识别车牌", "plate not read", "unread"),
     }.get(passage.fate, (ALLOW, "", "准许通行", "allowed", "default"))

@@ -6,6 +6,7 @@ It includes all that `lvzha verify` compares, and adds what only the gateway's o
 from __future__ import annotations
 
 import sqlite3
+from functools import cache
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -50,15 +51,25 @@ def _integrity(conn: sqlite3.Connection) -> list[str]:
 
 def _schema(conn: sqlite3.Connection) -> list[str]:
     """Tables, indexes and triggers are those that the migrations make: nobody took a guard away."""
-    fresh = sqlite3.connect(":memory:")
-    migrations.apply(Database(fresh))
-    query = "select type, name, sql from sqlite_master where name not like 'sqlite_%' and instr(name, '_sqlite_') = 0"
-    wanted, present = ({row[1]: _normal(row[2]) for row in c.execute(query)} for c in (fresh, conn))
-    fresh.close()
+    wanted, present = _wanted(), _schema_of(conn)
     return [
         f"schema: {name} {'is missing 缺失' if name not in present else 'was changed 被改动'}"
         for name, sql in wanted.items() if present.get(name) != sql
     ] + [f"schema: {name} does not belong here 多余" for name in present if name not in wanted]  # fmt: skip
+
+
+@cache
+def _wanted() -> dict[str, str]:
+    fresh = sqlite3.connect(":memory:")
+    migrations.apply(Database(fresh))
+    wanted = _schema_of(fresh)
+    fresh.close()
+    return wanted
+
+
+def _schema_of(conn: sqlite3.Connection) -> dict[str, str]:
+    query = "select name, sql from sqlite_master where name not like 'sqlite_%' and instr(name, '_sqlite_') = 0"
+    return {name: _normal(sql) for name, sql in conn.execute(query)}
 
 
 def _normal(sql: str | None) -> str:
