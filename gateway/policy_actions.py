@@ -110,10 +110,11 @@ def _print_rehearsal(found: dict[str, Any], packs: list[Pack], level: str | None
         print(f"{zh}: " + ", ".join(f"{name} {n}" for name, n in found[key].items()))
     print("小时 hours: " + " ".join(f"{hour}:{n}" for hour, n in found["hours"].items()))
     ahead = found["forecast_24h"]
-    print(f"未来 24 小时 next 24 h: {ahead['trucks']} 辆次 trucks; 历史误差 error on the last {ahead['tested_days']} days: "
-          f"{ahead['error_percent']} % (按运输单位 by carrier {ahead['carrier_error_percent']} %)")  # fmt: skip
+    print(f"未来 24 小时 next 24 h: {ahead['trucks']} 辆 trucks ({ahead['low']}–{ahead['high']}); 历史误差 error on the last "
+          f"{ahead['tested_days']} days: {ahead['error_percent']} %, 按运输单位 by carrier {ahead['carrier_error_percent']} % "
+          f"(其中偶然 of it chance {ahead['chance_percent']} %)")  # fmt: skip
     for name, n in list(ahead["carriers"].items())[:20]:
-        print(f"  {name}: {n}")
+        print(f"  {name}: {n['likely']} ({n['low']}–{n['high']})")
 
 
 def windows(days: int, data: Path) -> int:

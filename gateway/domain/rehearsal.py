@@ -1,4 +1,4 @@
-"""Replay of judged passages under another level or other packs, and a forecast of the next day's refusals.
+"""Replay of judged passages under another level or other packs; refusal_forecast.py says what it means for the next day.
 
 Pure. A passage is judged again on the facts that its verdict entry kept; only the level (and what the new packs ask) is
 different, so that the difference is the packs' alone.
@@ -6,19 +6,13 @@ different, so that the difference is the packs' alone.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from statistics import median
 
 from gateway.domain.policy import ALLOW, DENY, HOLD, Facts, Policy, decide
 from gateway.domain.policy_space import moment
-
-DAY_MS, HOUR_MS = 86_400_000, 3_600_000
-RECENT_DAYS = 28
-"""Days of history a forecast looks at: four of each weekday."""
-GONE_DAYS = 4
-"""A carrier that has not come for so many days is taken to be gone."""
+from gateway.domain.refusal_forecast import Refusal
 
 
 @dataclass(frozen=True)
@@ -44,7 +38,7 @@ class Rehearsal:
     carriers: Counter[str] = field(default_factory=Counter)
     vehicles: Counter[str] = field(default_factory=Counter)
     hours: Counter[int] = field(default_factory=Counter)
-    blocked: list[tuple[int, str]] = field(default_factory=list)  # (at_ms, carrier) of a truck's first refusal of a day
+    blocked: list[Refusal] = field(default_factory=list)
 
 
 def carrier_of(facts: Facts) -> str:
@@ -81,70 +75,5 @@ def rehearse(passages: Iterable[Passage], policy: Policy, *, level: str | None =
             result.hours[moment(facts.at_ms)[0] % 1440 // 60] += 1
             if (day, facts.plate_no) not in sent_away:
                 sent_away.add((day, facts.plate_no))
-                result.blocked.append((facts.at_ms, carrier))
+                result.blocked.append(Refusal(facts.at_ms, carrier, facts.plate_no))
     return result
-
-
-# ---------------------------------------------------------------- forecast
-
-
-def forecast(blocked: Iterable[tuple[int, str]], until_ms: int) -> dict[str, float]:
-    """Expected blocked trucks per carrier in the 24 h from until_ms, from those of a rehearsal before it.
-
-    A carrier's mean over its days among the last RECENT_DAYS, from its first one on; nothing once it has stayed away
-    for GONE_DAYS. Times what this weekday differs by over all carriers, as far as that is more than chance.
-    """
-    blocked = [(at_ms, carrier) for at_ms, carrier in blocked if at_ms < until_ms]
-    if not blocked:
-        return {}
-    days = min(RECENT_DAYS, -(-(until_ms - min(at_ms for at_ms, _ in blocked)) // DAY_MS))
-    per_carrier: dict[str, list[int]] = defaultdict(lambda: [0] * days)  # newest day first
-    per_day = [0] * days
-    for at_ms, carrier in blocked:
-        day = (until_ms - 1 - at_ms) // DAY_MS
-        if day < days:
-            per_carrier[carrier][day] += 1
-            per_day[day] += 1
-    weekday = moment(until_ms + DAY_MS // 2)[0] // 1440
-    same = [n for day, n in enumerate(per_day) if moment(until_ms - day * DAY_MS - DAY_MS // 2)[0] // 1440 == weekday]
-    factor = _weekday_factor(same, per_day)
-    return {carrier: factor * _daily(counts) for carrier, counts in per_carrier.items()}
-
-
-def _daily(counts: Sequence[int]) -> float:
-    if not any(counts[:GONE_DAYS]):
-        return 0.0
-    first = max(day for day, n in enumerate(counts) if n)
-    return sum(counts) / (first + 1)
-
-
-def _weekday_factor(same: Sequence[int], per_day: Sequence[int]) -> float:
-    """Median of the weekday over the median of all days, pulled to 1 by the spread of the days about their median."""
-    middle = median(per_day)
-    if not same or not middle:
-        return 1.0
-    apart = median(same) / middle - 1
-    chance = median(abs(n - middle) for n in per_day) / middle / len(same) ** 0.5
-    return 1 + apart * apart**2 / (apart**2 + 4 * chance**2) if apart else 1.0
-
-
-def forecast_errors(blocked: Sequence[tuple[int, str]], first_ms: int, days: int) -> list[dict[str, float]]:
-    """Each held-out day forecast from the days before it: actual, forecast, and both errors in per cent.
-
-    error_percent: of the day's total; carrier_error_percent: sum of the carriers' absolute errors over the total.
-    """
-    results = []
-    for day in range(days):
-        start_ms = first_ms + day * DAY_MS
-        expected = forecast([b for b in blocked if b[0] < start_ms], start_ms)
-        actual = Counter(carrier for at_ms, carrier in blocked if start_ms <= at_ms < start_ms + DAY_MS)
-        total = sum(actual.values())
-        if not total:
-            continue
-        wrong = sum(abs(expected.get(c, 0.0) - actual.get(c, 0)) for c in expected.keys() | actual.keys())
-        results.append({
-            "actual": total, "forecast": round(sum(expected.values()), 1),
-            "error_percent": round(100 * abs(sum(expected.values()) - total) / total, 2),
-            "carrier_error_percent": round(100 * wrong / total, 2),
-        })  # fmt: skip
-    return results

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gateway.domain.policy import Policy, facts_from_doc
-from gateway.domain.rehearsal import DAY_MS, Passage, Rehearsal, forecast, forecast_errors, rehearse
+from gateway.domain.refusal_forecast import DAY_MS, Booking, distributions, forecast, tested_day, together
+from gateway.domain.rehearsal import Passage, Rehearsal, rehearse
+from gateway.services.goods_desk import goods_of
 from gateway.services.policy_port import PolicyStore
+from gateway.services.ports import Sides
 
 TESTED_DAYS = 7
 """Days of the history that are forecast from the days before them, to say how wrong a forecast is here."""
@@ -26,18 +29,36 @@ def rehearse_days(store: PolicyStore, policy: Policy, *, until_ms: int, days: in
     return rehearse(passages(store, until_ms - days * DAY_MS, until_ms), policy, level=level)
 
 
-def forecast_next_day(result: Rehearsal, *, until_ms: int, days: int) -> dict[str, Any]:
-    """Expected refusals by carrier in the next 24 h, with the error that the same method had on the last days."""
-    expected = forecast(result.blocked, until_ms)
-    tested = min(TESTED_DAYS, days // 2)
-    errors = forecast_errors(result.blocked, until_ms - tested * DAY_MS, tested)
+def forecast_next_day(
+    result: Rehearsal, *, until_ms: int, days: int, bookings: Sequence[Booking] = ()
+) -> dict[str, Any]:
+    """Refusals by carrier to be expected in the next 24 h, with the error that the same method had on the last days.
+
+    error_percent: of a day's total; carrier_error_percent: sum of the carriers' absolute errors over the day's total, both
+    the mean of the tested days. chance_percent: what of the latter is chance, by the forecast's own account: carriers with
+    few trucks come or not, and no history says which. inside_percent: carriers' days within their range.
+    """
+    each = distributions(result.blocked, until_ms, bookings)
+    total, carriers = together(each.values()), forecast(result.blocked, until_ms, bookings)
+    starts = (until_ms - day * DAY_MS for day in range(min(TESTED_DAYS, days // 2), 0, -1))
+    tested = [day for start_ms in starts if (day := tested_day(result.blocked, start_ms, bookings)).actual]
     return {
-        "carriers": {name: round(n, 1) for name, n in sorted(expected.items(), key=lambda item: -item[1])},
-        "trucks": round(sum(expected.values()), 1),
-        "tested_days": len(errors),
-        "error_percent": _mean(errors, "error_percent"),
-        "carrier_error_percent": _mean(errors, "carrier_error_percent"),
-    }
+        "trucks": round(total.mean, 1), "low": total.low, "high": total.high,
+        "carriers": {name: {"likely": e.likely, "low": e.low, "high": e.high, "mean": round(e.mean, 1)}
+                     for name, e in carriers.items() if e.high},
+        "tested_days": len(tested),
+        "error_percent": _mean([abs(day.expected - day.actual) / day.actual for day in tested]),
+        "carrier_error_percent": _mean([day.wrong / day.actual for day in tested]),
+        "chance_percent": _mean([day.by_chance / day.actual for day in tested]),
+        "inside_percent": _mean([day.inside / day.carriers for day in tested if day.carriers]),
+    }  # fmt: skip
+
+
+def bookings_of(sides: Sides, *, until_ms: int, days: int) -> list[Booking]:
+    """Entries into the plant that were booked for the days of a rehearsal and the next 24 h."""
+    rows = sides.between("goods", until_ms - days * DAY_MS, until_ms + DAY_MS)
+    booked = (goods_of(row) for row in rows if row.values.get("source") == "reservation")
+    return [Booking(g.at_ms, g.plate_no, g.entered_at_ms) for g in booked if g.direction == "in"]
 
 
 def report(result: Rehearsal, *, top: int = 20) -> dict[str, Any]:
@@ -54,5 +75,5 @@ def report(result: Rehearsal, *, top: int = 20) -> dict[str, Any]:
     }
 
 
-def _mean(errors: list[dict[str, float]], name: str) -> float | None:
-    return round(sum(e[name] for e in errors) / len(errors), 2) if errors else None
+def _mean(shares: Sequence[float]) -> float | None:
+    return round(100 * sum(shares) / len(shares), 2) if shares else None

@@ -18,12 +18,15 @@ from gateway.domain.policy_pack import pack_from
 from gateway.domain.policy_rules import Pack
 from gateway.domain.policy_space import Site
 from gateway.domain.records import to_json
+from gateway.domain.refusal_forecast import Refusal
+from gateway.domain.rehearsal import Rehearsal
 from gateway.domain.vehicles import Vehicle
 from gateway.services.policy_rehearsal import forecast_next_day, rehearse_days, report
 from gateway.services.ports import NewEntry
-from tools.bench.policy_history import DAY_MS, carriers, expected_trucks, visits
+from tools.bench.policy_history import DAY_MS, best_forecast, bookings, carriers, visits
 
 DECISIONS = 20_000
+BOOKED_SHARES = (0.7, 0.9, 1.0)  # of the trucks that come; 1: no entry without a booking [assumed]
 FIRST_MS = 1_792_944_000_000  # a midnight of Asia/Shanghai in October 2026
 
 
@@ -113,15 +116,34 @@ def build_history(folder: Path, *, seed: int, days: int, per_day: int) -> tuple[
         file.close()
 
 
-def noise_floor(blocked: list[tuple[int, str]], *, seed: int, days: int, per_day: int, tested: int) -> float:
-    """The by-carrier error that a forecast knowing the generator's own rates makes on the same days, per cent."""
+def noise_floor(blocked: list[Refusal], *, seed: int, days: int, per_day: int, tested: int) -> float:
+    """The by-carrier error on the same days of the best forecast that there is: one that knows the generator's own rates, per cent."""
     errors = []
     for day in range(days - tested, days):
         start_ms = FIRST_MS + day * DAY_MS
-        actual = Counter(carrier for at_ms, carrier in blocked if start_ms <= at_ms < start_ms + DAY_MS)
-        known = {c.name: expected_trucks(c, day, "X01234") for c in carriers(seed, per_day, days)}
+        actual = Counter(r.carrier for r in blocked if start_ms <= r.at_ms < start_ms + DAY_MS)
+        known = {c.name: best_forecast(c, day, "X01234") for c in carriers(seed, per_day, days)}
         errors.append(100 * sum(abs(n - actual[name]) for name, n in known.items()) / max(1, sum(actual.values())))
     return round(sum(errors) / len(errors), 2)
+
+
+def forecasts(blocked: list[Refusal], *, seed: int, days: int, per_day: int) -> dict[str, Any]:
+    """The forecast's error on the last days, from the days before each alone and where the plant has trucks booked."""
+    until_ms = FIRST_MS + days * DAY_MS
+    ahead = forecast_next_day(Rehearsal(blocked=blocked), until_ms=until_ms, days=days)
+    names = ("error_percent", "carrier_error_percent", "chance_percent", "inside_percent")
+    floor = noise_floor(blocked, seed=seed, days=days, per_day=per_day, tested=ahead["tested_days"])
+    found: dict[str, Any] = {
+        "trucks": ahead["trucks"],
+        "tested_days": ahead["tested_days"],
+        "carrier_floor_percent": floor,
+    }
+    found["from_history"] = {name: ahead[name] for name in names}
+    for share in BOOKED_SHARES:
+        booked = bookings(blocked, seed, share=share, first_ms=FIRST_MS, days=days)
+        with_them = forecast_next_day(Rehearsal(blocked=blocked), until_ms=until_ms, days=days, bookings=booked)
+        found[f"with_{share:.0%}_booked"] = {name: with_them[name] for name in names}
+    return found
 
 
 def measure(rules: int, days: int, per_day: int, seed: int, as_json: bool) -> int:
@@ -145,13 +167,9 @@ def measure(rules: int, days: int, per_day: int, seed: int, as_json: bool) -> in
         finally:
             file.close()
     assert result.passages == with_many.passages == count
-    ahead = forecast_next_day(result, until_ms=until_ms, days=days)
     found |= {
         "passages": count, "rehearsal_s": round(rehearsal_s, 2), f"rehearsal_{len(pack.rules)}_rules_s": round(many_s, 2),
-        "refused": report(result)["refused"], "forecast_trucks": ahead["trucks"], "forecast_tested_days": ahead["tested_days"],
-        "forecast_error_percent": ahead["error_percent"], "forecast_carrier_error_percent": ahead["carrier_error_percent"],
-        "forecast_carrier_floor_percent": noise_floor(result.blocked, seed=seed, days=days, per_day=per_day,
-                                                      tested=ahead["tested_days"]),
+        "refused": report(result)["refused"], "forecast": forecasts(result.blocked, seed=seed, days=days, per_day=per_day),
     }  # fmt: skip
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=2))

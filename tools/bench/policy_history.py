@@ -8,11 +8,13 @@ All figures are [assumed]: no plant's history was at hand.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import comb
 
 from gateway.domain.policy import Facts
 from gateway.domain.policy_space import Site
+from gateway.domain.refusal_forecast import Booking, Refusal
 from gateway.domain.vehicles import Vehicle
 
 DAY_MS = 86_400_000
@@ -22,6 +24,7 @@ WEEKEND_SHARE = 0.6
 AWAY_SHARE = 0.05  # days on which a whole carrier does not come
 ABSENT_SHARE = 0.12  # days on which a truck is not on the road
 CONTRACT_CHANGES = 0.1  # carriers whose trips begin, end or double within the history
+KEPT_SHARE = 0.95  # bookings that are kept
 WEATHER_SHARE = 0.08  # days on which everybody drives less
 CARRIERS = 24
 
@@ -62,11 +65,36 @@ def carriers(seed: int, per_day: int, days: int) -> list[Carrier]:
     return found
 
 
-def expected_trucks(carrier: Carrier, day: int, stages: str) -> float:
-    """Trucks of these stages that come on that day on average: what a forecast that knew this generator would say."""
+def best_forecast(carrier: Carrier, day: int, stages: str) -> int:
+    """Trucks of these stages on that day, as one would say who knows this generator: the number with the least absolute error.
+
+    A carrier stays away with all its trucks or is here, then each of its trucks comes or not.
+    """
+    count = sum(v.emission_stage in stages for v in carrier.vehicles)
     if not carrier.from_day <= day < carrier.until_day:
-        return 0.0
-    return sum(v.emission_stage in stages for v in carrier.vehicles) * (1 - ABSENT_SHARE) * (1 - AWAY_SHARE)
+        return 0
+    here, comes, reached = 1 - AWAY_SHARE, 1 - ABSENT_SHARE, AWAY_SHARE
+    for n in range(count + 1):
+        reached += here * comb(count, n) * comes**n * (1 - comes) ** (count - n)
+        if reached >= 0.5:
+            return n
+    return count
+
+
+def bookings(refusals: Sequence[Refusal], seed: int, *, share: float, first_ms: int, days: int) -> list[Booking]:
+    """The day's trucks booked before it begins: this share of those that come, and KEPT_SHARE of the bookings are kept."""
+    rng = random.Random(f"bookings {seed} {share}")
+    fleet, came = {r.plate for r in refusals}, [set() for _ in range(days)]
+    for r in refusals:
+        came[(r.at_ms - first_ms) // DAY_MS].add(r.plate)
+    found = []
+    for day, plates in enumerate(came):
+        start_ms = first_ms + day * DAY_MS
+        kept = [plate for plate in sorted(plates) if rng.random() < share]
+        idle = sorted(fleet - plates)
+        broken = rng.sample(idle, min(len(idle), round(len(kept) * (1 / KEPT_SHARE - 1))))
+        found += [Booking(start_ms, plate, start_ms) for plate in kept + broken]
+    return found
 
 
 def visits(seed: int, *, days: int, per_day: int, first_ms: int, level: str = "0") -> Iterator[Facts]:
