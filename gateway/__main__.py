@@ -12,6 +12,7 @@ from gateway import __version__, installer_commands
 from gateway.adapter_commands import app as adapters
 from gateway.adapters.technician.commands import app as lane
 from gateway.audit_commands import app as audit
+from gateway.confirm_commands import app as confirm
 from gateway.evidence_commands import app as evidence
 from gateway.ledger_commands import app as ledger
 from gateway.model_commands import labels
@@ -33,6 +34,7 @@ app.add_typer(installer_commands.firmware, name="firmware")
 app.command("flash")(installer_commands.flash)
 app.command("commission")(installer_commands.commission)
 app.add_typer(policy, name="policy")
+app.add_typer(confirm, name="confirm")
 app.add_typer(ledger, name="ledger")
 app.add_typer(register, name="register")
 app.add_typer(audit, name="audit")

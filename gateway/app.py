@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,8 @@ from gateway.domain import technicians
 from gateway.domain.labels import Keeping
 from gateway.domain.link_words import reason_zh
 from gateway.eyes import Eyes
-from gateway.ledger_hands import by_hand, evidence_desk, policy_desk, quality_desk
+from gateway.grounds import Grounds
+from gateway.ledger_hands import by_hand, evidence_desk, policy_desk, quality_desk, two_persons
 from gateway.platform_reports import PlatformReports, camera_account, master_data
 from gateway.services.audit_desk import AuditDesk
 from gateway.services.camera_alarms import tell_cameras
@@ -104,6 +105,7 @@ from gateway.services.use_records import UseDesk
 from gateway.services.visit_watch import VisitWatch
 from gateway.services.watching import LedgerWatch
 from gateway.start import REFUSALS, keys_of, refuse, set_up_logging
+from gateway.visitors import Visitors
 
 log = structlog.get_logger()
 
@@ -209,6 +211,7 @@ class Gateway:
         self.lists = OfflineLists(
             {lane.id: (lane.direction, nows[lane.id]) for lane in settings.lanes}, store=SqliteOfflineLists(self.file),
             book=self.book, clock=self.clock, conditions=self.conditions, send=self.link.send_list,
+            booked=lambda at_ms: goods.booked(at_ms),
         )  # fmt: skip
         sides = SqliteSides(self.file)
         goods = GoodsDesk(
@@ -255,7 +258,8 @@ class Gateway:
             LedgerReader(settings.site.data_dir),
         )
         self.ledger_query = LedgerQuery(SqliteLedgerQueries(self.reading_apart))
-        hands = by_hand(self.evidence, self.policy, self.register_book, self.audit, goods, self.tasks, self.clock)
+        self.two = two_persons(self.file, self.ledger, self.clock, self.evidence, self.policy, self.register_book, tell=self._two_wait)
+        hands = by_hand(self.evidence, self.policy, self.register_book, self.audit, goods, self.tasks, self.clock, self.two, self.registers)
         self.control = ControlServer(settings.site.data_dir, hands.do)
         self.counters = CounterDesk(SqliteCounters(self.watch_reader), self.tasks, self.clock, self.conditions,
                                     lambda lane: self.desks[lane].place.name if lane in self.desks else lane)  # fmt: skip
@@ -279,8 +283,11 @@ class Gateway:
             applied=self.lists.applied, enterprise_code=settings.site.enterprise_code, entrance_code=settings.lanes[0].entrance_code,
             wake_relay=self.relay.notify, tell=self.platform_findings.tell, beside=reports.parts,
         )  # fmt: skip
+        self.grounds = Grounds(settings, self.file, ledger=self.ledger, frames=self.frames, clock=self.clock, conditions=self.conditions)
+        self.visitors = self._open_visitors()
         self.console = ConsoleServer(create_app(self.desk, self.frames, title=settings.site.name, registers=RegisterDesk(self.register_book, self.audit, tables, settings.site.data_dir), office=self.office, ledger=ledger, policy=self.policy, evidence=self.evidence, quality=self.quality, findings=(sides, self.eyes.clips.path),
-                                                labels=LabelDesk(self.labels, self.keeping, self.clock, {lane.id: lane.name for lane in settings.lanes}) if self.labels else None),
+                                                labels=LabelDesk(self.labels, self.keeping, self.clock, {lane.id: lane.name for lane in settings.lanes}) if self.labels else None,
+                                                drivers=self.visitors.gate if self.visitors else None, zones=self.grounds.desk, two=self.two),
                                      host=settings.web.host, port=settings.web.port)  # fmt: skip
 
     async def run(self) -> None:
@@ -294,8 +301,13 @@ class Gateway:
                 parts.callback(self.labels.close)
             parts.callback(self.reading_apart.close)
             parts.callback(self.watch_reader.close)
+            await self.two.resume()
             await self.console.start()
             parts.push_async_callback(self.console.stop)
+            if self.visitors:
+                parts.callback(self.visitors.shelf.close)
+                await self.visitors.server.start()
+                parts.push_async_callback(self.visitors.server.stop)
             await self.control.start()
             parts.push_async_callback(self.control.stop)
             self.reader.start()
@@ -318,6 +330,8 @@ class Gateway:
                     ("registers", self.register_watch.run()),
                     ("labels", self._keep_labels()),
                     ("eyes", self.eyes.run()),
+                    ("grounds", self.grounds.run()),
+                    *((("drivers", self.visitors.run()),) if self.visitors else ()),
                     ("models", self.models.run()),
                     ("ledger watch", self.ledger_watch.run()),
                     ("quality", self._look_at_quality()),
@@ -361,6 +375,25 @@ class Gateway:
         except StoreRefused as refused:
             self.conditions.raise_("labels.unusable", "warning", f"标注库无法打开：{refused}", f"labels: {refused}")
             return None
+
+    def _open_visitors(self) -> Visitors | None:
+        """None where drivers do not register themselves; None, and a condition, when their shelf cannot be opened."""
+        if not self.settings.drivers.base_url:
+            return None
+        try:
+            return Visitors(self.settings, self.file, ledger=self.ledger, book=self.register_book, clock=self.clock,
+                            conditions=self.conditions, on_loop=self._soon)  # fmt: skip
+        except StoreRefused as refused:
+            self.conditions.raise_("drivers.unusable", "warning", f"司机自助登记无法启用：{refused}", f"drivers: {refused}")
+            return None
+
+    def _soon(self, action: Callable[[], None]) -> None:
+        """On the gateway's loop, from any thread."""
+        if self.loop is not None and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(action)
+
+    def _two_wait(self, waiting: int) -> None:
+        self._say(waiting > 0, "two_person.waiting", "info", f"{waiting} 项操作等待另一人确认", f"{waiting} acts wait for a second person")
 
     async def _keep_labels(self) -> None:
         """The consent is entered as it stands in the settings, then corrections are looked for, for ever."""

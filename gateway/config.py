@@ -127,6 +127,33 @@ class Lookup(_Section):
     )
 
 
+class Drivers(_Section):
+    base_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/]+/$",
+        description="address of the self-registration page for phones, in its QR codes; default: drivers do not register themselves",
+    )
+    host: str = Field("127.0.0.1", description="address the self-registration page listens on; nothing else is there")
+    port: Port = Field(8090, description="port of the self-registration page; never the console's")
+
+
+class TagReader(_Section):
+    code: str = Field(pattern=r"^[0-9A-Za-z-]{1,15}$", description="tag reader code 标签读写器编号")
+    name: str = Field(min_length=1, max_length=20, description="name 名称")
+    url: str = Field(pattern=r"^tcp://[^/:]+:\d{1,5}$", description="tcp://address:port at which it tells tags as lines")
+    prefix: str = Field("", pattern=r"^[0-9A-Za-z-]{0,24}$", description="tags of machines begin so; others are not looked at")
+
+
+class Zone(_Section):
+    code: str = Field(pattern=r"^[0-9a-z-]{1,15}$", description="work area code 作业区编号")
+    name: str = Field(min_length=1, max_length=30, description="name 名称")
+    cameras: tuple[str, ...] = Field((), description="codes of cameras whose pictures are asked for environmental codes")
+    readers: tuple[str, ...] = Field((), description="codes of tag readers at the ways in")
+    least_stage: Literal["1", "2", "3", "4", "D"] | None = Field(
+        None, description="machines below this emission stage may not work here; default: any may"
+    )
+
+
 class Camera(_Section):
     code: str = Field(pattern=r"^[0-9A-Za-z-]{1,15}$", description="camera code 摄像头编号")
     name: str = Field(min_length=1, max_length=20, description="camera name 摄像头名称")
@@ -159,14 +186,18 @@ class Settings(_Section):
     reading: Reading = Field(default_factory=lambda: Reading.model_validate({}))
     labelling: Labelling = Field(default_factory=lambda: Labelling.model_validate({}))
     lookup: Lookup = Field(default_factory=lambda: Lookup.model_validate({}))
+    drivers: Drivers = Field(default_factory=lambda: Drivers.model_validate({}))
     cameras: tuple[Camera, ...] = Field(min_length=1)
     lanes: tuple[Lane, ...] = Field(min_length=1)
+    tag_readers: tuple[TagReader, ...] = ()
+    zones: tuple[Zone, ...] = ()
 
     @model_validator(mode="after")
     def _joined_up(self) -> Settings:
         cameras = [c.code for c in self.cameras]
         for kind, ids in (("cameras.code", cameras), ("lanes.id", [lane.id for lane in self.lanes]),
-                          ("lanes.barrier_code", [lane.barrier_code for lane in self.lanes])):  # fmt: skip
+                          ("lanes.barrier_code", [lane.barrier_code for lane in self.lanes]),
+                          ("tag_readers.code", [r.code for r in self.tag_readers]), ("zones.code", [z.code for z in self.zones])):  # fmt: skip
             if twice := next((i for i in ids if ids.count(i) > 1), None):
                 raise ValueError(f"{kind} {twice!r} stands twice; each must be its own")
         for lane in self.lanes:
@@ -185,7 +216,25 @@ class Settings(_Section):
                     raise ValueError(
                         f"lane {lane.id}: camera {camera!r} is not in [[cameras]]; allowed are {', '.join(cameras)}"
                     )
+        self._zones_joined_up(cameras)
+        if self.drivers.base_url and self.drivers.port == self.web.port:
+            raise ValueError(f"drivers.port {self.drivers.port} is web.port; the page for phones needs a port of its own")
         return self
+
+    def _zones_joined_up(self, cameras: list[str]) -> None:
+        readers = {r.code: 0 for r in self.tag_readers}
+        for zone in self.zones:
+            if not zone.cameras and not zone.readers:
+                raise ValueError(f"zone {zone.code}: no camera and no tag reader watches it; name cameras or readers")
+            for camera in zone.cameras:
+                if camera not in cameras:
+                    raise ValueError(f"zone {zone.code}: camera {camera!r} is not in [[cameras]]; allowed are {', '.join(cameras)}")
+            for reader in zone.readers:
+                if reader not in readers:
+                    raise ValueError(f"zone {zone.code}: reader {reader!r} is not in [[tag_readers]]; allowed are {', '.join(readers) or 'none'}")
+                readers[reader] += 1
+        if wrong := next((code for code, n in readers.items() if n != 1), None):
+            raise ValueError(f"tag reader {wrong}: must belong to exactly one zone, belongs to {readers[wrong]}")
 
     def lane(self, lane_id: str) -> Lane:
         return next(lane for lane in self.lanes if lane.id == lane_id)
@@ -231,7 +280,7 @@ def _sentence(path: Path, error: ErrorDetails) -> str:
                 section = next(
                     (
                         c
-                        for c in (Site, Broker, Web, Sntp, Uplink, Reading, Labelling, Lookup, Camera, Lane)
+                        for c in (Site, Broker, Web, Sntp, Uplink, Reading, Labelling, Lookup, Drivers, Camera, Lane, TagReader, Zone)
                         if c.__name__ in str(annotation)
                     ),
                     section,
@@ -247,7 +296,7 @@ def reference() -> list[tuple[str, str, str, str]]:
     for name, field in Settings.model_fields.items():
         section = next(
             c
-            for c in (Site, Broker, Web, Sntp, Uplink, Reading, Labelling, Lookup, Camera, Lane)
+            for c in (Site, Broker, Web, Sntp, Uplink, Reading, Labelling, Lookup, Drivers, Camera, Lane, TagReader, Zone)
             if c.__name__ in str(field.annotation)
         )
         prefix = f"[[{name}]]" if "tuple" in str(field.annotation) else f"[{name}]"

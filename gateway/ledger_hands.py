@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.adapters.control.client import ControlRefused, NobodyRuns, ask
+from gateway.adapters.papers.lookup_site import LookupSite
 from gateway.adapters.papers.qr import QrReader
 from gateway.adapters.policies.files import DEFAULT_PACK, SHIPPED, load_pack, over_limit_terms, read_document
 from gateway.adapters.policies.looking_back import apart
@@ -49,12 +50,14 @@ from gateway.services.over_limit_desk import OverLimitDesk
 from gateway.services.policy_book import PolicyBook
 from gateway.services.policy_desk import PolicyDesk
 from gateway.services.policy_figures import response_page
-from gateway.services.policy_rehearsal import forecast_next_day, rehearse_days, report
+from gateway.services.policy_rehearsal import bookings_of, forecast_next_day, rehearse_days, report
 from gateway.services.ports import Clock, LedgerUnavailable
 from gateway.services.quality import day_quality
 from gateway.services.quality_desk import QualityDesk, closed_rows
 from gateway.services.register_book import RegisterBook
 from gateway.services.register_hands import audit_commands, goods_commands, register_commands, task_commands
+from gateway.services.two_person import TwoPersons
+from gateway.two_person_acts import evidence_acts, policy_acts, register_acts, two_person_commands
 
 STATED_KINDS = ("correction", "use", "goods", "paper", "misuse", "exception", "deleted", "erased")
 REFUSALS = (
@@ -81,6 +84,13 @@ def change(data: Path, name: str, arguments: Mapping[str, Any], settings: Settin
         return asyncio.run(_hands(file, settings).do(name, arguments))
 
 
+def asked_or(done: Any, text: str) -> str:
+    """What is told of a command: that another person has to confirm it, or that it is done."""
+    if isinstance(done, dict) and "asked" in done:
+        return f"已申请，须另一人确认 asked for; another person confirms: lvzha confirm give {done['asked']}"
+    return text
+
+
 def settings_of(config: Path) -> Settings:
     """Raises ConfigRefused."""
     return load(config)
@@ -95,16 +105,26 @@ def _hands(file: LedgerFile, settings: Settings | None) -> ByHand:
                           enterprise_code=settings.site.enterprise_code, site_packs=[pack])  # fmt: skip
         policy = policy_desk(file, book, OverLimitDesk(SqlitePolicies(file), clock, over_limit_terms()), clock)
     ledger, queries, book = SqliteLedger(file), SqliteQueries(file), RegisterBook(SqliteRegisterRows(file), clock)
-    audit = AuditDesk(book, SqliteLookups(file), clock, reader=QrReader())
+    site = LookupSite(settings.lookup.base_url) if settings and settings.lookup.base_url else None
+    audit = AuditDesk(book, SqliteLookups(file), clock, reader=QrReader(), site=site)
     goods = GoodsDesk(ledger=ledger, sides=SqliteSides(file), queries=queries, clock=clock)
-    return by_hand(evidence_desk(file, ledger, queries, clock), policy, book, audit, goods, SqliteTasks(file), clock)
+    evidence = evidence_desk(file, ledger, queries, clock)
+    two = two_persons(file, ledger, clock, evidence, policy, book)
+    return by_hand(evidence, policy, book, audit, goods, SqliteTasks(file), clock, two, SqliteRegisters(file))
 
 
 def by_hand(evidence: EvidenceDesk, policy: PolicyDesk | None, book: RegisterBook, audit: AuditDesk, goods: GoodsDesk,
-            tasks: SqliteTasks, clock: Clock) -> ByHand:  # fmt: skip
+            tasks: SqliteTasks, clock: Clock, two: TwoPersons, registers: SqliteRegisters) -> ByHand:  # fmt: skip
     """Every command of the command line that changes a ledger."""
     return ByHand(commands_of(evidence, policy) | register_commands(book) | audit_commands(audit) | goods_commands(goods)
-                  | task_commands(tasks, clock))  # fmt: skip
+                  | task_commands(tasks, clock) | two_person_commands(two, evidence, policy, book)
+                  | {"import": registers.import_document})  # fmt: skip
+
+
+def two_persons(file: LedgerFile, ledger: SqliteLedger, clock: Clock, evidence: EvidenceDesk, policy: PolicyDesk | None,
+                book: RegisterBook, tell: Callable[[int], None] = lambda waiting: None) -> TwoPersons:  # fmt: skip
+    acts = register_acts(book) | evidence_acts(evidence) | (policy_acts(policy) if policy else {})
+    return TwoPersons(ledger, SqliteSides(file), clock, acts, tell)
 
 
 # ---------------------------------------------------------------- desks
@@ -137,7 +157,8 @@ def rehearsed(data: str, policy: Policy, level: str | None, days: int, now_ms: i
     """policy_rehearsal.report and its forecast, of the ledger as it is now; runs in a process of its own."""
     with closing(ReadOnlyLedger(Path(data))) as file:
         result = rehearse_days(SqlitePolicies(file), policy, until_ms=now_ms, days=days, level=level)
-    return report(result) | {"forecast_24h": forecast_next_day(result, until_ms=now_ms, days=days)}
+        bookings = bookings_of(SqliteSides(file), until_ms=now_ms, days=days)
+    return report(result) | {"forecast_24h": forecast_next_day(result, until_ms=now_ms, days=days, bookings=bookings)}
 
 
 def windows_of(data: str, since_ms: int, until_ms: int) -> dict[str, Any]:

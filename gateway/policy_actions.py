@@ -24,7 +24,7 @@ from gateway.domain.policy_rules import Pack
 from gateway.domain.policy_space import GRADES, INDUSTRIES, LEVELS, REGIONS, Site
 from gateway.domain.policy_table import as_html, as_text, decision_table, facts_of_pack, stage_matrix
 from gateway.domain.records import local_text
-from gateway.ledger_hands import REFUSALS, change, rehearsed, windows_of
+from gateway.ledger_hands import REFUSALS, asked_or, change, rehearsed, windows_of
 from gateway.services.policy_book import PolicyBook, PolicyRefused, plain
 
 
@@ -160,28 +160,35 @@ def _change(config: Path, action: Callable[[Callable[..., Any]], str]) -> int:
     return _run(run)
 
 
-def activate(pack: str, by: str, from_time: str, config: Path) -> int:
+def activate(pack: str, by: str, from_time: str, why: str, config: Path) -> int:
     def action(do: Callable[..., Any]) -> str:
         doc = plain(read_document(find_pack(pack)))
         name = do("policy.load", doc=doc)
-        do("policy.activate", policy_id=doc["policy_id"], version=doc["version"], by=by, from_time=from_time)
-        return f"{name}: {f'计划自 planned from {from_time}' if from_time else '已激活 in force'}"
+        done = do("policy.activate", policy_id=doc["policy_id"], version=doc["version"], by=by, from_time=from_time, why=why)
+        return f"{name}: " + asked_or(done, f"计划自 planned from {from_time}" if from_time else "已激活 in force")
 
     return _change(config, action)
 
 
-def withdraw(policy_id: str, by: str, config: Path) -> int:
+def withdraw(policy_id: str, by: str, why: str, config: Path) -> int:
     def action(do: Callable[..., Any]) -> str:
-        do("policy.withdraw", policy_id=policy_id, by=by)
-        return f"{policy_id}: 已停用 withdrawn"
+        return f"{policy_id}: " + asked_or(do("policy.withdraw", policy_id=policy_id, by=by, why=why), "已停用 withdrawn")
 
     return _change(config, action)
 
 
 def set_level(value: str, by: str, reason: str, from_time: str, until_time: str, config: Path) -> int:
     def action(do: Callable[..., Any]) -> str:
-        do("policy.level", level=value, by=by, reason=reason, from_time=from_time, until_time=until_time)
-        return f"响应等级 response level: {value}{f' 自 from {from_time}' if from_time else ''}"
+        done = do("policy.level", level=value, by=by, reason=reason, from_time=from_time, until_time=until_time)
+        return f"响应等级 response level: {value}{f' 自 from {from_time}' if from_time else ''} {asked_or(done, '')}".strip()
+
+    return _change(config, action)
+
+
+def blacklist(plate: str, colour: str, by: str, why: str, remove: bool, config: Path) -> int:
+    def action(do: Callable[..., Any]) -> str:
+        name = "blacklist.remove" if remove else "blacklist.add"
+        return f"{plate}: " + asked_or(do(name, plate_no=plate, plate_colour=colour, by=by, why=why), "")
 
     return _change(config, action)
 

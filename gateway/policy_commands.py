@@ -22,6 +22,8 @@ ConfigOption = Annotated[
 ]
 ByOption = Annotated[str, typer.Option("--by", help="姓名 your name")]
 FromOption = Annotated[str, typer.Option("--from", help="自何时起 from when, yyyy-MM-dd HH:mm; default: now")]
+WhyOption = Annotated[str, typer.Option("--why", help="原因 why")]
+ReplaceOption = Annotated[str, typer.Option("--why", help="原因 why; needed where it replaces a pack in force")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="原因 why")]
 
 
@@ -82,20 +84,35 @@ def list_packs(config: ConfigOption = Path("site.toml")) -> None:
 
 @app.command()
 def activate(
-    pack: PackArgument, by: ByOption, from_time: FromOption = "", config: ConfigOption = Path("site.toml")
+    pack: PackArgument, by: ByOption, from_time: FromOption = "", why: ReplaceOption = "", config: ConfigOption = Path("site.toml")
 ) -> None:
-    """激活 Load a pack and put it in force, now or from a time on; read `lvzha policy show` first."""
+    """激活 Load a pack and put it in force, now or from a time on; another person confirms where it replaces one."""
     from gateway import policy_actions
 
-    raise typer.Exit(policy_actions.activate(pack, by, from_time, config))
+    raise typer.Exit(policy_actions.activate(pack, by, from_time, why, config))
 
 
 @app.command()
-def withdraw(policy_id: str, by: ByOption, config: ConfigOption = Path("site.toml")) -> None:
-    """停用 Take a pack out of force."""
+def withdraw(policy_id: str, by: ByOption, why: WhyOption, config: ConfigOption = Path("site.toml")) -> None:
+    """停用 Ask that a pack be taken out of force; another person confirms (`lvzha confirm give`)."""
     from gateway import policy_actions
 
-    raise typer.Exit(policy_actions.withdraw(policy_id, by, config))
+    raise typer.Exit(policy_actions.withdraw(policy_id, by, why, config))
+
+
+@app.command()
+def blacklist(
+    plate: str,
+    colour: str,
+    by: ByOption,
+    why: WhyOption,
+    remove: Annotated[bool, typer.Option("--remove", help="移出名单 take off the list")] = False,
+    config: ConfigOption = Path("site.toml"),
+) -> None:
+    """黑名单 Ask that a plate be put on the site's blacklist or taken off; another person confirms (`lvzha confirm give`)."""
+    from gateway import policy_actions
+
+    raise typer.Exit(policy_actions.blacklist(plate, colour, by, why, remove, config))
 
 
 @app.command()
@@ -107,7 +124,7 @@ def level(
     until_time: Annotated[str, typer.Option("--until", help="至何时止 until when; then none")] = "",
     config: ConfigOption = Path("site.toml"),
 ) -> None:
-    """响应等级 State the response level: 0 none, 3 yellow, 2 orange, 1 red; now or planned."""
+    """响应等级 State the response level: 0 none, 3 yellow, 2 orange, 1 red; another person confirms a lower one."""
     from gateway import policy_actions
 
     raise typer.Exit(policy_actions.set_level(value, by, reason, from_time, until_time, config))

@@ -20,7 +20,7 @@ from gateway.domain.records import local_text
 from gateway.domain.register_rows import RegisterRefused, RowBrief, claims_of, in_force, register_named
 from gateway.domain.register_sheet import SheetRefused
 from gateway.domain.register_sources import document_kinds, source_label
-from gateway.ledger_hands import change
+from gateway.ledger_hands import asked_or, change
 from gateway.services.ports import LedgerUnavailable
 from gateway.services.register_book import RegisterBook
 from gateway.services.register_exchange import export_table, sentence
@@ -267,15 +267,17 @@ def attach(name: str, keys: Sequence[str], kind: str, by: str, file: Path | None
 
 def remove(name: str, key: str, by: str, why: str, data: Path) -> int:
     def act(do: Callable[..., Any]) -> str:
-        do("register.remove", name=name, key=key, by=by, why=why)
-        return "已停用 out of use"
+        return asked_or(do("register.remove", name=name, key=key, by=by, why=why), "已停用 out of use")
 
     return _change(data, act)
 
 
 def undo(change_id: str, by: str, why: str, data: Path) -> int:
     def act(do: Callable[..., Any]) -> str:
-        new, kept = do("register.undo", change=change_id, by=by, why=why)
+        done = do("register.undo", change=change_id, by=by, why=why)
+        if isinstance(done, dict):
+            return asked_or(done, "")
+        new, kept = done
         return "\n".join([f"已撤销 taken back by {new}", *(f"保留 stays, changed again since: {k}" for k in kept)])
 
     return _change(data, act)

@@ -119,7 +119,7 @@ def attach(
 
 @app.command()
 def remove(name: NameArgument, key: KeyArgument, by: ByOption, why: WhyOption, data: DataOption = Path("data")) -> None:
-    """停用 Take a row out of use; its history stays. Stating it again brings it back."""
+    """停用 Ask that a row be taken out of use; another person confirms (`lvzha confirm give`). Its history stays."""
     from gateway import register_actions
 
     raise typer.Exit(register_actions.remove(name, key, by, why, data))
@@ -130,7 +130,7 @@ def undo(
     change: Annotated[str, typer.Argument(help="变更编号 id of a set of changes, see history")],
     by: ByOption, why: WhyOption, data: DataOption = Path("data"),
 ) -> None:  # fmt: skip
-    """撤销 Take back a set of changes, such as an import, by a new one."""
+    """撤销 Take back a set of changes by a new one; another person confirms where it made rows."""
     from gateway import register_actions
 
     raise typer.Exit(register_actions.undo(change, by, why, data))

@@ -91,3 +91,8 @@ def phone(number: str) -> Problem | None:
     if mobile(number) and not re.fullmatch(r"(0\d{2,3}-?)?\d{7,8}(-\d{1,6})?", number):
         return "不是有效的手机或固定电话号码", "is neither a mobile nor a fixed-line number"
     return None
+
+
+def masked(value: str) -> str:
+    """A personal value as pages show it: 138****5678, 王*."""
+    return f"{value[:3]}****{value[-4:]}" if len(value) >= 11 else value[:1] + "*" * (len(value) - 1)

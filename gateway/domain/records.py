@@ -47,6 +47,9 @@ KINDS = (
     "use",  # of a machine or an in-plant vehicle: a passage, or work in the plant
     "paper",  # a number of the paper form: issued, used or void
     "finding",  # what a model or a look at the pictures says of a passage, besides its plate
+    "driver_request",  # a driver asked by phone to be registered; a clerk accepted or refused it
+    "zone",  # a machine was seen in a work area: by which camera or tag reader, and what the register says of it
+    "two_person",  # one person asked for something that needs two; another confirmed or refused it; what came of it
     "adapter",  # a model adapter came into use, was refused, or is gone: version, hash, key, by whom
     "misuse",  # an irregular use was found: which pattern, when, whose, the rows behind
     "platform_finding",  # the regulator's platform found one of our passages in breach

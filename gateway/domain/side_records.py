@@ -1,11 +1,12 @@
-"""What belongs to passes and registers but is no pass: goods, use of machines and in-plant vehicles, paper numbers, findings."""
+"""What belongs to passes and registers but is no pass: goods, use of machines and in-plant vehicles, paper numbers, findings,
+drivers' requests, machines in work areas, what two persons decide."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-SIDE_KINDS = ("goods", "use", "paper", "finding")
+SIDE_KINDS = ("goods", "use", "paper", "finding", "driver_request", "zone", "two_person")
 
 
 @dataclass(frozen=True)

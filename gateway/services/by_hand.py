@@ -41,15 +41,14 @@ class ByHand:
 
 
 def commands_of(evidence: EvidenceDesk, policy: PolicyDesk | None) -> dict[str, Command]:
-    """policy: None where the settings of the site are not known."""
+    """Those that one person may give. policy: None where the settings of the site are not known."""
     found: dict[str, Command] = {
-        "correct": evidence.correct, "hold.place": evidence.hold, "hold.lift": evidence.lift, "deletion.ask": evidence.ask_deletion,
-        "deletion.decide": evidence.decide_deletion, "erase": evidence.erase, "rebuild": evidence.rebuild,
+        "correct": evidence.correct, "hold.place": evidence.hold, "hold.lift": evidence.lift,
+        "erase": evidence.erase, "rebuild": evidence.rebuild,
     }  # fmt: skip
     if policy is not None:
         found |= {
-            "policy.load": policy.load, "policy.activate": policy.activate, "policy.withdraw": policy.withdraw,
-            "policy.level": policy.order_level, "policy.site": policy.state_site, "policy.grant": policy.grant,
+            "policy.load": policy.load, "policy.site": policy.state_site, "policy.grant": policy.grant,
             "policy.revoke": policy.revoke,
         }  # fmt: skip
     return found

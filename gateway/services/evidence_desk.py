@@ -1,4 +1,4 @@
-"""What persons may do with evidence: correct, hold, delete early by two people, erase personal values, rebuild rows.
+"""What persons may do with evidence: correct, hold, delete early once two people agreed, erase personal values, rebuild rows.
 
 The same desk serves the console and the command line, while the gateway runs and when it is stopped.
 """
@@ -31,6 +31,8 @@ class Holds(Protocol):
 
     async def decide_deletion(self, request_id: str, *, approve: bool, by: str, why: str, now_ms: int) -> None: ...
 
+    def check_deletable(self, pass_id: str) -> None: ...
+
     def deletion_requests(self) -> list[dict[str, Any]]: ...
 
 
@@ -62,12 +64,14 @@ class EvidenceDesk:
     async def lift(self, *, hold_id: str, by: str, why: str) -> None:
         await self.holds.lift_hold(hold_id, by=by, why=why, now_ms=self.clock.wall_ms())
 
-    async def ask_deletion(self, *, pass_id: str, by: str, why: str) -> str:
-        """The request's number. Raises RetentionRefused."""
-        return await self.holds.request_deletion(pass_id, by=by, why=why, now_ms=self.clock.wall_ms())
+    async def delete_early(self, *, pass_id: str, asked_by: str, confirmed_by: str, why: str) -> None:
+        """Two persons agreed (services/two_person.py); the next daily sweep deletes. Raises RetentionRefused."""
+        now_ms = self.clock.wall_ms()
+        request_id = await self.holds.request_deletion(pass_id, by=asked_by, why=why, now_ms=now_ms)
+        await self.holds.decide_deletion(request_id, approve=True, by=confirmed_by, why=why, now_ms=now_ms)
 
     async def decide_deletion(self, *, request_id: str, approve: bool, by: str, why: str) -> None:
-        """By another person than the one who asked; the next daily sweep deletes. Raises RetentionRefused."""
+        """A request that an earlier version took, decided by another than the one who asked. Raises RetentionRefused."""
         now_ms = self.clock.wall_ms()
         await self.holds.decide_deletion(request_id, approve=approve, by=by, why=why, now_ms=now_ms)
 

@@ -64,6 +64,16 @@ class Exceptions:
         body = {"plate_no": plate, "plate_colour": plate_colour, "removed_by": by}
         self._store.drop_blacklist(plate, plate_colour, self._entry("blacklist", body))
 
+    def plate(self, plate_no: str, plate_colour: str) -> str:
+        """The normal form of a plate that can be listed. Raises ExceptionRefused."""
+        return _plate(plate_no, plate_colour)
+
+    def listed(self, plate_no: str, plate_colour: str) -> None:
+        """Raises ExceptionRefused for a plate that is not on the blacklist now."""
+        plate = _plate(plate_no, plate_colour)
+        if self._store.blacklist_reason(plate, plate_colour, self._clock.wall_ms()) is None:
+            raise ExceptionRefused(f"{plate}: 不在黑名单 is not on the blacklist")
+
     def _entry(self, kind: str, body: dict[str, Any]) -> NewEntry:
         return NewEntry(kind, "", "", self._clock.wall_ms(), body)
 

@@ -136,6 +136,10 @@ class PolicyBook:
 
     def withdraw(self, policy_id: str, *, by: str) -> None:
         """Out of force, and no more planned."""
+        self._switch(policy_id, self.withdrawable(policy_id), False, by)
+
+    def withdrawable(self, policy_id: str) -> int:
+        """The version that is in force or planned. Raises PolicyRefused where nothing can be withdrawn."""
         found = next((p.version for p in self.policy().packs if p.policy_id == policy_id), None)
         if found is None:
             planned = [r for r in self.decisions().get(policy_id, []) if r["is_active"]]
@@ -148,7 +152,7 @@ class PolicyBook:
             raise PolicyRefused(
                 f"policy {policy_id!r} is of the settings file 来自配置文件; 须先载入 load it before it can be withdrawn"
             )
-        self._switch(policy_id, found, False, by)
+        return found
 
     def _switch(self, policy_id: str, version: int, is_active: bool, by: str, from_ms: int | None = None) -> None:
         if not by.strip():
@@ -272,8 +276,7 @@ class PolicyBook:
     # ------------------------------------------------------------ response level, site
 
     def set_level(self, level: str, *, by: str, reason: str, from_ms: int | None = None) -> None:
-        if level not in ps.LEVELS:
-            raise PolicyRefused(f"响应等级 response_level {level!r}; 允许 allowed: {', '.join(sorted(ps.LEVELS))}")
+        check_level(level)
         if not by.strip() or not reason.strip():
             raise PolicyRefused("必须填写姓名和原因 a name and a reason are required")
         from_ms = self._clock.wall_ms() if from_ms is None else from_ms
@@ -318,6 +321,11 @@ def _fits(value: str, name: str, allowed: tuple[str, ...] | str) -> bool:
     except ValueError:
         return False
     return value.isdecimal() if name == "daily_trucks" else 0 <= number <= 100
+
+
+def check_level(level: str) -> None:
+    if level not in ps.LEVELS:
+        raise PolicyRefused(f"响应等级 response_level {level!r}; 允许 allowed: {', '.join(sorted(ps.LEVELS))}")
 
 
 def plain(doc: Mapping[str, Any]) -> dict[str, Any]:

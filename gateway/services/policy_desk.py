@@ -16,9 +16,10 @@ from gateway.domain.policy import Policy
 from gateway.domain.policy_pack import pack_from
 from gateway.domain.policy_rules import Pack
 from gateway.domain.records import CHINA
+from gateway.domain.two_person import eases
 from gateway.services.exceptions import Exceptions
 from gateway.services.over_limit_desk import OverLimitDesk
-from gateway.services.policy_book import PolicyBook, PolicyRefused
+from gateway.services.policy_book import PolicyBook, PolicyRefused, check_level
 from gateway.services.policy_port import PolicyStore
 from gateway.services.ports import Clock, Queries
 
@@ -144,6 +145,11 @@ class PolicyDesk:
         self.book.activate(policy_id, version, by=by, from_ms=moment(from_time) if from_time else None)
         self._tell()
 
+    def replaces_in_force(self, policy_id: str, version: int) -> bool:
+        """Another version of it, or a pack that it supersedes, is in force: another person confirms. Raises PolicyRefused."""
+        pack = self.pack(policy_id, version)
+        return any(p.policy_id == policy_id or p.policy_id in pack.supersedes for p in self.book.policy().packs)
+
     def withdraw(self, *, policy_id: str, by: str) -> None:
         """Out of force now; a plan of it is dropped too. Raises PolicyRefused."""
         self.book.withdraw(policy_id, by=by)
@@ -153,14 +159,26 @@ class PolicyDesk:
 
     def order_level(self, *, level: str, by: str, reason: str, from_time: str = "", until_time: str = "") -> None:
         """From now or a time on; until_time: then none (level 0). Raises PolicyRefused."""
-        from_ms = moment(from_time) if from_time else self.clock.wall_ms()
-        until_ms = moment(until_time) if until_time else None
-        if until_ms is not None and until_ms <= from_ms:
-            raise PolicyRefused(f"until {until_time}: 应晚于开始时间 must be after {from_time or '现在 now'}")
+        from_ms, until_ms = self.check_order(level, from_time, until_time)
         self.book.set_level(level, by=by, reason=reason, from_ms=from_ms)
         if until_ms is not None:
             self.book.set_level("0", by=by, reason=f"{reason}（结束 ended）", from_ms=until_ms)
         self._tell()
+
+    def check_order(self, level: str, from_time: str, until_time: str) -> tuple[int, int | None]:
+        """(from, until) of an order that can be given. Raises PolicyRefused."""
+        check_level(level)
+        from_ms = moment(from_time) if from_time else self.clock.wall_ms()
+        until_ms = moment(until_time) if until_time else None
+        if until_ms is not None and until_ms <= from_ms:
+            raise PolicyRefused(f"until {until_time}: 应晚于开始时间 must be after {from_time or '现在 now'}")
+        return from_ms, until_ms
+
+    def lowers_the_level(self, level: str, from_time: str, until_time: str) -> bool:
+        """At some moment from now on the level would be lower by this order: another person confirms. Raises PolicyRefused."""
+        from_ms, until_ms = self.check_order(level, from_time, until_time)
+        order = [(from_ms, level)] + ([(until_ms, "0")] if until_ms is not None else [])
+        return eases(self.store.levels(), order, self.clock.wall_ms())
 
     def levels(self) -> tuple[dict[str, Any] | None, list[dict[str, Any]], list[dict[str, Any]]]:
         """(the change that holds now, changes to come, the last ten before): level, from_ms, by, reason."""

@@ -53,7 +53,9 @@ class RegisterBook(RegisterDocuments):
         clean = cleaned(known, values)
         findings, found_key = judged(self.store, known, clean, key, self.today())
         if is_partial:
-            findings = [f for f in findings if f.rule != "required"]
+            row = self.store.row(register, found_key) if found_key else None
+            known_fields = clean.keys() | (row["fields"].keys() if row else set())
+            findings = [f for f in findings if f.rule != "required" and f.field in known_fields]
         if any(f.level == ERROR for f in findings):
             raise RowRefused(known, findings)
         change = self._change_set()
@@ -151,6 +153,10 @@ class RegisterBook(RegisterDocuments):
         if "removed" in row:
             raise RegisterRefused(f"{register} {key}: 已停用 is out of use already")
         self._commit(register, key, "remove", by, why=why)
+
+    def undoing_removes_rows(self, change_id: str) -> bool:
+        """Taking back this set of changes takes rows out of use. Raises RegisterRefused where there is no such set."""
+        return any(before is None for _, _, before, _ in self.store.states_between(change_id))
 
     def undo(self, change_id: str, *, by: str, why: str) -> tuple[str, list[str]]:
         """Take back a set of changes by a new one; its id, and what was changed again since and stays. Raises RegisterRefused."""

@@ -32,13 +32,6 @@ def register_commands(book: RegisterBook) -> dict[str, Command]:
         return await asyncio.to_thread(book.attach, name, keys, kind=kind, content=bytes_of(content), suffix=suffix, number=number,
                                        valid_from=valid_from, valid_to=valid_to, by=by, origin=origin)  # fmt: skip
 
-    async def remove(*, name: str, key: str, by: str, why: str) -> None:
-        await asyncio.to_thread(book.remove, name, key, by=by, why=why)
-
-    async def undo(*, change: str, by: str, why: str) -> list[Any]:
-        new, kept = await asyncio.to_thread(book.undo, change, by=by, why=why)
-        return [new, list(kept)]
-
     async def load(*, name: str, headings: Sequence[str], rows: Sequence[Sequence[Any]], by: str, origin: str) -> dict[str, Any]:  # fmt: skip
         lines = [(int(line), list(texts)) for line, texts in rows]
         done = await asyncio.to_thread(import_table, book, name, headings, lines, by=by, origin=origin)
@@ -46,8 +39,8 @@ def register_commands(book: RegisterBook) -> dict[str, Command]:
         return {"change_id": result.change_id, "loaded": result.loaded, "unchanged": result.unchanged,
                 "warnings": sum(map(len, result.warnings.values())), "errors": [[line, found] for line, found in done.errors.items()]}  # fmt: skip
 
-    return {"register.state": state, "register.decide": decide, "register.attach": attach, "register.remove": remove,
-            "register.undo": undo, "register.import": load}  # fmt: skip
+    return {"register.state": state, "register.decide": decide, "register.attach": attach,
+            "register.import": load}  # fmt: skip
 
 
 def audit_commands(audit: AuditDesk) -> dict[str, Command]:
@@ -66,7 +59,14 @@ def audit_commands(audit: AuditDesk) -> dict[str, Command]:
         found = await asyncio.to_thread(audit.scan, key, bytes_of(picture), suffix, by=by)
         return {"raw": found.raw, "information_number": found.information_number, "values": dict(found.values)} | stands(key)  # fmt: skip
 
-    return {"audit.accept": accept, "audit.reject": reject, "audit.scan": scan}
+    async def lookup(*, key: str, way: str, by: str, now: bool) -> dict[str, Any]:
+        """Queue a question about a vehicle, "" for none; now: ask what is due. The question as it stands, how many were answered."""
+        if key:
+            await asyncio.to_thread(audit.ask, key, way, by=by)
+        answered = await asyncio.to_thread(audit.run_due) if now else 0
+        return {"lookup": audit.lookups.of_row(key)[0] if key else {}, "answered": answered}
+
+    return {"audit.accept": accept, "audit.reject": reject, "audit.scan": scan, "audit.lookup": lookup}
 
 
 def goods_commands(goods: GoodsDesk) -> dict[str, Command]:

@@ -27,7 +27,7 @@ ARGUMENTS = [
 ]
 
 # Generous because a loaded build machine is slow; what must be quick states its own bound in its test.
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=30_000)
 
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -79,7 +79,7 @@ class Visitors:
     def open(self, path: str = "/", *, size: dict[str, int] = DESK, language: str = "zh", theme: str = "auto") -> Page:
         context = self._browser.new_context(viewport=size)
         self._contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         context.add_cookies(
             [
                 {"name": "lvzha_language", "value": language, "url": self._gate.url},

@@ -16,7 +16,7 @@ from gateway.adapters.store.tasks import SqliteTasks
 from gateway.adapters.web.app import create_app
 from gateway.adapters.web.server import ConsoleServer
 from gateway.domain.passing import Identity
-from gateway.ledger_hands import evidence_desk, policy_desk, quality_desk
+from gateway.ledger_hands import evidence_desk, policy_desk, quality_desk, two_persons
 from gateway.services.audit_desk import AuditDesk
 from gateway.services.changes import Changes
 from gateway.services.conditions import Conditions
@@ -56,6 +56,7 @@ class PolicyGate(Gate):
         audit = AuditDesk(s.registers, SqliteLookups(s.file), s, reader=None, site=None)  # type: ignore[arg-type]
         self.quality = quality_desk(s.file, s.ledger, self.reader, self.key, SqliteHeads(s.file, self.key), audit, s)
         self.registers = RegisterDesk(s.registers, audit, tables, s.file.data_dir)
+        self.two = two_persons(s.file, s.ledger, s, self.evidence, self.policy, s.registers)
 
     def start(self) -> None:
         s = self.site
@@ -67,7 +68,7 @@ class PolicyGate(Gate):
         ledger = LedgerDesk(LedgerQuery(SqliteLedgerQueries(self.reader)), SqliteTasks(s.file), SqliteCounters(self.reader), s,
                             {"g1-b01": "东门进1道"}, write_rows=tables.write_rows)  # fmt: skip
         app = create_app(desk, self.scenario, title="云岭水泥（示例）", office=office, ledger=ledger, registers=self.registers,
-                         policy=self.policy, evidence=self.evidence, quality=self.quality)  # fmt: skip
+                         policy=self.policy, evidence=self.evidence, quality=self.quality, two=self.two)  # fmt: skip
         self._server = ConsoleServer(app, host="127.0.0.1", port=self._port)
         self.wait_for(self._server.start())
         self._port = self._server.port

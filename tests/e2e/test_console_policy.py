@@ -108,7 +108,12 @@ def test_an_exception_needs_reason_approver_and_end_and_is_shown_after_it(gate: 
     answer(black, plate_no="云A55555", why="伪造随车清单", by="李厂长")
     black.locator("[name=plate_colour]").select_option("1")
     black.locator("button").click()
+    expect(page.locator("#blacklist .told")).to_contain_text("须由另一人")
+    assert gate.site.book.store.blacklist_reason("云A55555", "1", gate.site.now_ms) is None
+    confirm(visit, "云A55555", by="周主任")
+    page.reload()
     expect(page.locator("#blacklist table")).to_contain_text("伪造随车清单")
+    expect(page.locator("#blacklist table")).to_contain_text("李厂长、周主任")
     assert gate.site.book.store.blacklist_reason("云A55555", "1", gate.site.now_ms) == "伪造随车清单"
 
 
@@ -172,22 +177,54 @@ def test_early_deletion_takes_a_second_person_and_a_hold_stops_it(gate: PolicyGa
     part.locator("summary").click()
     answer(part, why="误录", by="孙一")
     part.locator("button").click()
-    expect(page.locator("#evidence")).to_contain_text("待批准")
+    expect(page.locator("#delete")).to_contain_text("须由另一人")
     page = visit.open("/evidence")
-    form = page.locator("#deletions form")
-    answer(form, why="同意", by="孙一")
-    form.locator("button", has_text="批准删除").click()
-    expect(page.locator("#deletions")).to_contain_text("申请人不能批准自己的申请")
     hold = page.locator("#hold-days")
     answer(hold, first="2026-11-19", last="2026-11-19", why="核查", by="周主任")
     hold.locator("button").click()
     expect(page.locator("#holds .task")).to_have_count(1)
-    form = page.locator("#deletions form")
-    answer(form, why="同意", by="周主任")
-    form.locator("button", has_text="批准删除").click()
-    expect(page.locator("#deletions")).to_contain_text("处于保留状态")
-    form.locator("button", has_text="不批准").click()
-    expect(page.locator("#deletions")).to_contain_text("已处理 · 1")
+    page = visit.open("/confirmations")
+    request = page.locator("#waiting .request")
+    expect(request).to_contain_text("00000005-1")
+    give = request.locator("form").first
+    answer(give, by=" 孙 一")
+    give.locator("button").click()
+    expect(request).to_contain_text("申请人不能确认自己的申请")
+    answer(give, by="周主任")
+    give.locator("button").click()
+    expect(request).to_contain_text("处于保留状态")
+    assert gate.evidence.holds.deletion_requests() == []
+    request.locator("summary").click()
+    refuse = request.locator("details form")
+    answer(refuse, why="正在核查", by="周主任")
+    refuse.locator("button").click()
+    expect(page.locator("#decided")).to_contain_text("正在核查")
+
+
+@pytest.mark.requirement("X-42")
+def test_a_policy_goes_out_of_force_only_when_another_person_confirms(gate: PolicyGate, visit: Visitors) -> None:
+    gate.wait_for(gate.policy.load_shipped("certificates"))
+    gate.do(lambda: gate.policy.activate(policy_id="certificates", version=1, by="王经理"))
+    page = visit.open("/policy")
+    pack = page.locator("#pack-certificates-1")
+    pack.locator("summary").click()
+    answer(pack, why="试运行结束", by="王经理")
+    pack.locator("form .button").click()
+    expect(pack).to_contain_text("须由另一人")
+    assert "certificates" in {p.policy_id for p in gate.site.book.policy().packs}
+    confirm(visit, "certificates", by="李厂长")
+    page.reload()
+    expect(pack).to_contain_text("已停用")
+    (entry,) = [e for e in gate.site.queries.entries_of_kind("policy") if not e["body"]["is_active"]]
+    assert entry["body"]["by"] == "王经理、李厂长" and findings(gate.site.file) == []
+
+
+def confirm(visit: Visitors, what: str, *, by: str) -> None:
+    page = visit.open("/confirmations")
+    request = page.locator("#waiting .request", has_text=what)
+    answer(request.locator("form").first, by=by)
+    request.locator(".button-allow").click()
+    expect(page.locator("#decided")).to_contain_text(what)
 
 
 @pytest.mark.requirement("S0-33", "S0-37", "S4-14")

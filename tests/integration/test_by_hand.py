@@ -31,7 +31,7 @@ from gateway.clock import SystemClock
 from gateway.domain.passing import Identity
 from gateway.domain.policy import ALLOW, HOLD
 from gateway.domain.tasks import NewTask
-from gateway.ledger_hands import by_hand, evidence_desk, policy_desk
+from gateway.ledger_hands import by_hand, evidence_desk, policy_desk, two_persons
 from gateway.services.audit_desk import AuditDesk
 from gateway.services.goods_desk import GoodsDesk
 from gateway.services.over_limit_desk import OverLimitDesk
@@ -85,7 +85,8 @@ class Running:
         audit = AuditDesk(self.registers, SqliteLookups(self.file), clock, reader=QrReader())
         self.goods = GoodsDesk(ledger=ledger, sides=SqliteSides(self.file), queries=self.queries, clock=clock)
         self.tasks = SqliteTasks(self.file)
-        hands = by_hand(evidence, policy, self.registers, audit, self.goods, self.tasks, clock)
+        two = two_persons(self.file, ledger, clock, evidence, policy, self.registers)
+        hands = by_hand(evidence, policy, self.registers, audit, self.goods, self.tasks, clock, two, SqliteRegisters(self.file))
         self.server = ControlServer(data, hands.do)
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
@@ -138,7 +139,7 @@ def test_two_persons_delete_early_and_a_hold_stops_it_while_the_gateway_runs(run
     asked = lvzha("deletion", "request", PASS, "--by", "张三", "--why", "误录", *data)
     number = asked.stdout.split()[-1]
     same = lvzha("deletion", "decide", number, "--approve", "--by", " 张三", "--why", "同意", *data)
-    assert same.exit_code == 2 and "申请人不能批准自己的申请" in same.stderr
+    assert same.exit_code == 2 and "申请人不能确认自己的申请" in same.stderr
     assert lvzha("hold", "place", "--pass", PASS, "--by", "王五", "--why", "立案", *data).exit_code == 0
     held = lvzha("deletion", "decide", number, "--approve", "--by", "李四", "--why", "同意", *data)
     assert held.exit_code == 2 and "处于保留状态" in held.stderr
@@ -179,7 +180,13 @@ def test_a_pack_and_a_level_take_effect_in_the_running_gateway_at_once(running):
     assert planned.exit_code == 0 and "emergency" not in [p.policy_id for p in running.book.policy().packs]
     listed = lvzha("policy", "list", *config).stdout
     assert "计划 planned: emergency@1 2999-01-01" in listed and "active: certificates@1" in listed
-    assert lvzha("policy", "withdraw", "certificates", "--by", "王经理", *config).exit_code == 0
+    asked = lvzha("policy", "withdraw", "certificates", "--by", "王经理", "--why", "试运行结束", *config)
+    assert asked.exit_code == 0 and "certificates" in {p.policy_id for p in running.book.policy().packs}
+    number = asked.stdout.split()[-1]
+    own = lvzha("confirm", "give", number, "--by", "王 经理", *config)
+    assert own.exit_code == 2 and "申请人不能确认自己的申请" in own.stderr
+    done = lvzha("confirm", "give", number, "--by", "李厂长", *config)
+    assert done.exit_code == 0 and "已执行" in done.stdout, done.stderr
     assert judged().verdict == ALLOW
     refused = lvzha("policy", "level", "7", "--by", "王经理", "--reason", "x", *config)
     assert refused.exit_code == 2 and "响应等级 response_level '7'" in refused.stderr
@@ -209,6 +216,31 @@ def test_registers_goods_and_tasks_are_changed_through_the_running_gateway(runni
     task = running.tasks.open(NewTask("counters", "g1-b01/y", "g1-b01", 1, "差一", "one off", {}), 2)
     assert lvzha("tasks", "close", task.task_id, "--by", "王五", "--why", "核对录像", *data).exit_code == 0
     assert running.tasks.list() == [] and findings(running.file) == []
+
+
+def test_a_document_is_imported_by_the_running_gateway_and_a_look_up_is_queued_by_it(running, tmp_path):
+    config = ("--config", running.data.parent / "site.toml")
+    vehicle = {"plate_no": "云A24680", "plate_colour": "1", "vehicle_type": "Q11", "fuel_type": "B", "emission_stage": "5", "use_nature": "F"}  # fmt: skip
+    document = tmp_path / "registers.json"
+    document.write_text(json.dumps({"vehicles": [vehicle], "response_level": "1"}), "utf-8")
+    done = lvzha("import", document, *config)
+    assert done.exit_code == 0, done.stderr
+    assert "1 vehicles" in done.stdout and running.book.response_level() == "1", "known to the gate at once"
+    document.write_text(json.dumps({"vehicles": [vehicle | {"fuel_type": "?"}]}), "utf-8")
+    refused = lvzha("import", document, *config)
+    assert refused.exit_code == 2 and "fuel_type" in refused.stderr
+    document.write_text("[]", "utf-8")
+    refused = lvzha("import", document, *config)
+    assert refused.exit_code == 2 and "allowed is an object" in refused.stderr
+    asked = lvzha("audit", "lookup", "云A24680/1", "--by", "李四", "--json", "--data", running.data)
+    assert asked.exit_code == 0, asked.stderr
+    row = json.loads(asked.stdout[asked.stdout.index("{") :])["lookup"]
+    assert (row["state"], row["by"]) == ("person", "李四"), "without a connector a person asks"
+    waiting = json.loads(lvzha("audit", "lookup", "--json", "--data", running.data).stdout)
+    assert [r["row_key"] for r in waiting] == ["云A24680/1"]
+    refused = lvzha("audit", "lookup", "云A00000/1", "--by", "李四", "--data", running.data)
+    assert refused.exit_code == 2 and "云A00000/1" in refused.stderr
+    assert findings(running.file) == []
 
 
 def test_what_is_no_command_is_refused_and_nothing_else_is_served(running):

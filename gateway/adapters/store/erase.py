@@ -7,8 +7,9 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 
-from gateway.adapters.store import labels
+from gateway.adapters.store import driver_shelf, labels
 from gateway.adapters.store.connection import LedgerFile
+from gateway.domain.driver_requests import KIND
 from gateway.domain.plates import normal_form
 from gateway.services.ports import NewEntry
 
@@ -25,17 +26,26 @@ class SqlitePersonalData:
         return samples + await self._file.awrite(lambda conn: self._erase(conn, list(values), by, why, now_ms, samples))
 
     def _erase_pictures(self, values: list[str]) -> int:
-        """Pictures kept for labelling go first: of passes with these values, and of plates that are one of them."""
-        if not (self._file.data_dir / labels.FOLDER).is_dir():
-            return 0
+        """Pictures go first: a driver's photographs, and those kept for labelling of passes and plates with these values."""
         marks = ",".join("?" * len(values))
+        gone = self._forget_requests(marks, values)
+        if not (self._file.data_dir / labels.FOLDER).is_dir():
+            return gone
         passes = self._file.read(
             lambda c: [
                 r[0] for r in c.execute(f"select distinct pass_id from personal where value in ({marks})", values)
             ]
         )
         with closing(labels.SqliteLabels(self._file.data_dir)) as store:
-            return store.erase(passes, [normal_form(value) for value in values])
+            return gone + store.erase(passes, [normal_form(value) for value in values])
+
+    def _forget_requests(self, marks: str, values: list[str]) -> int:
+        if not (self._file.data_dir / driver_shelf.FOLDER).is_dir():
+            return 0
+        sql = f"select distinct pass_id from personal where value in ({marks}) and pass_id like '{KIND}/%'"
+        requests = self._file.read(lambda c: [r[0].partition("/")[2] for r in c.execute(sql, values)])
+        with closing(driver_shelf.SqliteDriverShelf(self._file.data_dir)) as shelf:
+            return shelf.forget(requests)
 
     def _erase(self, conn: sqlite3.Connection, values: list[str], by: str, why: str, now_ms: int, samples: int) -> int:
         marks = ",".join("?" * len(values))

@@ -14,6 +14,7 @@ from ulid import ULID
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.domain.retention import RetentionRefused
+from gateway.domain.two_person import plain_name
 from gateway.services.ports import LedgerUnavailable, NewEntry
 
 HELD = (
@@ -86,7 +87,7 @@ class SqliteHolds:
             row = conn.execute("select * from deletion_request where request_id = ?", (request_id,)).fetchone()
             if row is None or row["state"] != "requested":
                 raise RetentionRefused(f"{request_id}: 没有待批的删除申请 there is no such request to decide")
-            if row["requested_by"].strip().casefold() == by.strip().casefold():
+            if plain_name(row["requested_by"]) == plain_name(by):
                 raise RetentionRefused(
                     f"{by}: 申请人不能批准自己的申请 the one who asked cannot be the one who decides"
                 )
@@ -99,6 +100,10 @@ class SqliteHolds:
                         {"id": request_id, "of": row["pass_id"], "decision": state, "by": by, "why": why})  # fmt: skip
 
         await self._decide(by, why, put)
+
+    def check_deletable(self, pass_id: str) -> None:
+        """Raises RetentionRefused for a pass that may not be deleted before its term."""
+        self._file.read(lambda conn: _deletable(conn, pass_id))
 
     def deletion_requests(self) -> list[dict[str, Any]]:
         """All, newest first."""

@@ -61,7 +61,7 @@ class SqliteLedger:
         for upload, record in uploads:
             insert_upload(conn, upload, record, now_ms)
         visits.put_visits(conn, change.visits)
-        put_sides(conn, change.sides)
+        put_sides(conn, change.sides, marks)
         entries = [*entries_of(change.sides, now_ms), *change.entries]
         seqs = self._file.chain.append(conn, entries, docs, sets_of(conn, change, uploads))
         newest = conn.execute("select max(seq) from entry").fetchone()[0]

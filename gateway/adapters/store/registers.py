@@ -17,6 +17,7 @@ from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.adapters.store.register_rows import SqliteRegisterRows
 from gateway.domain.records import CHINA
 from gateway.domain.register_legacy import entry_of_vehicle, vehicle_of
+from gateway.domain.two_person import STRICTNESS
 from gateway.domain.vehicles import PLATE_COLOURS, Vehicle, VehicleRefused, vehicle_from
 from gateway.services.ports import LedgerUnavailable
 
@@ -71,6 +72,8 @@ class SqliteRegisters:
         level = doc.get("response_level")
         if level is not None and level not in RESPONSE_LEVELS:
             raise VehicleRefused(f"response_level {level!r}: allowed are {', '.join(RESPONSE_LEVELS)}")
+        if level is not None and STRICTNESS[level] < STRICTNESS[now := self.response_level()]:
+            raise VehicleRefused(f"response_level {level!r}: 低于现在的 {now}，须双人确认 is below {now}, which takes two persons: lvzha policy level")
         now_ms = int(time.time() * 1000)
 
         change_set = str(ULID.from_timestamp(now_ms / 1000))

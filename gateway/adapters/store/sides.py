@@ -1,4 +1,7 @@
-"""Side records on SQLite: goods, use records, paper numbers. A row is the last entry of its kind and id, whole."""
+"""Side records on SQLite: goods, use records, paper numbers, requests. A row is the last entry of its kind and id, whole.
+
+Personal values stand as marks in the row as in its entry, and come back readable.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.adapters.store.connection import LedgerFile
+from gateway.adapters.store.personal import Marks, seal, unseal
 from gateway.adapters.store.reading import Finding, open_readonly
 from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.domain.records import to_json
@@ -24,9 +28,9 @@ def entries_of(sides: Sequence[SideRow], at_ms: int) -> list[NewEntry]:
     return [NewEntry(s.kind, "", f"{s.kind}/{s.side_id}", at_ms, s.body(), s.ledger) for s in sides]
 
 
-def put_sides(conn: sqlite3.Connection, sides: Sequence[SideRow]) -> None:
+def put_sides(conn: sqlite3.Connection, sides: Sequence[SideRow], marks: Marks) -> None:
     conn.executemany("insert or replace into side_record values (?,?,?,?,?,?)",
-                     [_columns(s.kind, s.side_id, s.body()) for s in sides])  # fmt: skip
+                     [_columns(s.kind, s.side_id, seal(marks, f"{s.kind}/{s.side_id}", s.body())) for s in sides])  # fmt: skip
 
 
 def _columns(kind: str, side_id: str, body: dict[str, Any]) -> tuple[Any, ...]:
@@ -35,7 +39,7 @@ def _columns(kind: str, side_id: str, body: dict[str, Any]) -> tuple[Any, ...]:
 
 def read(conn: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> list[SideRow]:
     return [
-        SideRow.of(kind, side_id, json.loads(doc))
+        SideRow.of(kind, side_id, json.loads(unseal(conn, doc)))
         for kind, side_id, doc in conn.execute(f"select kind, side_id, doc from side_record where {where}", values)
     ]
 

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from gateway.adapters.web.api import create_api
 from gateway.adapters.web.board import Board
+from gateway.adapters.web.confirm_pages import Asking, create_confirm_pages
 from gateway.adapters.web.evidence_pages import create_evidence_pages
 from gateway.adapters.web.eye_pages import create_eye_pages
 from gateway.adapters.web.goods_pages import create_goods_pages
@@ -31,6 +32,8 @@ from gateway.adapters.web.quality_pages import create_quality_pages
 from gateway.adapters.web.refusals import Refusal
 from gateway.adapters.web.register_pages import create_register_pages
 from gateway.adapters.web.renderer import Renderer
+from gateway.adapters.web.request_pages import DriverGate, create_request_pages
+from gateway.adapters.web.zone_pages import create_zone_pages
 from gateway.services.desk_port import Desk
 from gateway.services.evidence_desk import EvidenceDesk
 from gateway.services.goods_day import GoodsDay
@@ -41,6 +44,8 @@ from gateway.services.policy_desk import PolicyDesk
 from gateway.services.ports import Frames, Sides
 from gateway.services.quality_desk import QualityDesk
 from gateway.services.register_desk import RegisterDesk
+from gateway.services.two_person import TwoPersons
+from gateway.services.zone_desk import ZoneDesk
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +63,14 @@ def create_app(
     evidence: EvidenceDesk | None = None,
     quality: QualityDesk | None = None,
     findings: tuple[Sides, Callable[[str], Path | None]] | None = None,
+    drivers: DriverGate | None = None,
+    zones: ZoneDesk | None = None,
+    two: TwoPersons | None = None,
 ) -> FastAPI:
     """The console for one gateway. title: shown in the browser's tab, usually the enterprise's name.
 
-    registers, office, ledger, labels, policy, evidence, quality, findings: None leaves their pages out.
+    registers, office, ledger, labels, policy, evidence, quality, findings, drivers, zones: None leaves their pages out.
+    two: None: what needs two persons cannot be done here.
 
     The interactive pages of FastAPI load scripts from elsewhere and are off; /api/openapi.json is the reference.
     Where the browser packages are missing the pages still answer, say so, and do not update by themselves.
@@ -73,9 +82,13 @@ def create_app(
     app.add_middleware(OriginGuard)
     app.include_router(create_api(desk, frames, board))
     app.include_router(create_pages(desk, frames, board, renderer))
+    asking = Asking(two, PageMaker(board, renderer))
     if registers is not None:
         renderer.sections += [("/registers", "registers"), ("/audit", "audit")]
-        app.include_router(create_register_pages(registers, PageMaker(board, renderer)))
+        if drivers is not None:
+            renderer.has_requests = True
+            app.include_router(create_request_pages(drivers, PageMaker(board, renderer)))
+        app.include_router(create_register_pages(registers, PageMaker(board, renderer), asking))
     if office is not None:
         renderer.sections[:0] = [("/visits", "visits"), ("/office", "entry")]
         goods = GoodsDay(office.goods, office.visits, office.queries)
@@ -89,7 +102,7 @@ def create_app(
         renderer.sections += [("/policy", "policy")]
         if registers is not None:
             app.include_router(create_over_limit_pages(policy.over_limit, registers.book, PageMaker(board, renderer)))
-        app.include_router(create_policy_pages(policy, PageMaker(board, renderer)))
+        app.include_router(create_policy_pages(policy, PageMaker(board, renderer), asking))
         renderer.pass_parts.insert(0, "/policy/passes/{}")
     if quality is not None:
         renderer.sections += [("/quality", "quality")]
@@ -99,8 +112,14 @@ def create_app(
         renderer.pass_parts.insert(0, "/eye/passes/{}")
     if evidence is not None:
         renderer.sections += [("/evidence", "evidence")]
-        app.include_router(create_evidence_pages(evidence, PageMaker(board, renderer)))
+        app.include_router(create_evidence_pages(evidence, PageMaker(board, renderer), asking))
         renderer.pass_parts.append("/evidence/passes/{}")
+    if zones is not None:
+        renderer.sections += [("/zones", "zones")]
+        app.include_router(create_zone_pages(zones, PageMaker(board, renderer)))
+    if two is not None:
+        renderer.sections += [("/confirmations", "confirmations")]
+        app.include_router(create_confirm_pages(two, PageMaker(board, renderer)))
     if labels is not None:
         renderer.sections += [("/labelling", "labelling")]
         app.include_router(create_labelling_pages(labels, PageMaker(board, renderer)))

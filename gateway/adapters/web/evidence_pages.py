@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
+from gateway.adapters.web.confirm_pages import Asking
 from gateway.adapters.web.detail import plain
 from gateway.adapters.web.page import PageMaker
 from gateway.adapters.web.pages import form_of, language_of
@@ -26,7 +27,7 @@ FIELDS = (*IDENTITY_FIELDS, *(f for f in VEHICLE_FIELDS if f not in ("is_audited
 SHOWN_DAYS, SHOWN = 92, 100
 
 
-def create_evidence_pages(desk: EvidenceDesk, maker: PageMaker) -> APIRouter:
+def create_evidence_pages(desk: EvidenceDesk, maker: PageMaker, asking: Asking) -> APIRouter:
     """HTML routes under /evidence."""
     router = APIRouter(include_in_schema=False, route_class=maker.refusing(REFUSALS))
 
@@ -76,7 +77,7 @@ def create_evidence_pages(desk: EvidenceDesk, maker: PageMaker) -> APIRouter:
         elif action == "hold":
             await desk.hold(pass_id=pass_id, **who)
         elif action == "delete":
-            await desk.ask_deletion(pass_id=pass_id, **who)
+            return await asking.ask(request, "pass.delete", pass_id=pass_id, **who)
         else:
             raise Refusal(404, "not_found")
         return maker.reload()

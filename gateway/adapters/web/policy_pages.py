@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import HTMLResponse, Response
 
+from gateway.adapters.web.confirm_pages import Asking
 from gateway.adapters.web.detail import facts
 from gateway.adapters.web.page import PageMaker
 from gateway.adapters.web.pages import form_of, language_of
@@ -21,16 +22,17 @@ from gateway.domain.policy_rules import Pack
 from gateway.domain.policy_space import LEVELS
 from gateway.domain.policy_table import decision_table, facts_of_pack, stage_matrix
 from gateway.domain.records import local_text
+from gateway.domain.two_person import TwoPersonRefused
 from gateway.services.policy_book import SITE_FACTS, PolicyRefused
 from gateway.services.policy_desk import DAY_MS, PackView, PolicyDesk
 from gateway.services.ports import LedgerUnavailable
 
-REFUSALS = (PolicyRefused, PackRefused, ExceptionRefused, LedgerUnavailable)
-REHEARSED_DAYS, PAST_DAYS, MAX_PACK_BYTES = 30, 30, 1_000_000
+REFUSALS = (PolicyRefused, PackRefused, ExceptionRefused, TwoPersonRefused, LedgerUnavailable)
+REHEARSED_DAYS, PAST_DAYS, SHOWN_CARRIERS, MAX_PACK_BYTES = 30, 30, 20, 1_000_000
 TONES = {"in_force": "allow", "in_force_later": "allow", "planned": "hold", "waiting": "hold", "over": "", "replaced": "", "withdrawn": "deny"}  # fmt: skip
 
 
-def create_policy_pages(desk: PolicyDesk, maker: PageMaker) -> APIRouter:
+def create_policy_pages(desk: PolicyDesk, maker: PageMaker, asking: Asking) -> APIRouter:
     """HTML routes under /policy."""
     router = APIRouter(include_in_schema=False, route_class=maker.refusing(REFUSALS))
     book = desk.book
@@ -82,21 +84,24 @@ def create_policy_pages(desk: PolicyDesk, maker: PageMaker) -> APIRouter:
     @router.post("/policy/packs/{policy_id}/{version}/{action}")
     async def decide(policy_id: str, version: int, action: str, request: Request) -> Response:
         form = await form_of(request)
-        if action == "activate":
-            desk.activate(
-                policy_id=policy_id, version=version, by=form.get("by", "")[:40], from_time=form.get("from", "")
-            )
-        elif action == "withdraw":
-            desk.withdraw(policy_id=policy_id, by=form.get("by", "")[:40])
-        else:
+        by, why, from_time = form.get("by", "")[:40], form.get("why", "")[:160], form.get("from", "")
+        if action == "withdraw":
+            return await asking.ask(request, "policy.withdraw", by=by, why=why, policy_id=policy_id)
+        if action != "activate":
             raise Refusal(404, "not_found")
+        if desk.replaces_in_force(policy_id, version):
+            return await asking.ask(request, "policy.activate", by=by, why=why, policy_id=policy_id, version=version, from_time=from_time)  # fmt: skip
+        desk.activate(policy_id=policy_id, version=version, by=by, from_time=from_time)
         return maker.reload()
 
     @router.post("/policy/level")
     async def level(request: Request) -> Response:
         form = await form_of(request)
-        desk.order_level(level=form.get("level", ""), by=form.get("by", "")[:40], reason=form.get("why", "")[:160],
-                         from_time=form.get("from", ""), until_time=form.get("until", ""))  # fmt: skip
+        by, why = form.get("by", "")[:40], form.get("why", "")[:160]
+        order = {"level": form.get("level", ""), "from_time": form.get("from", ""), "until_time": form.get("until", "")}
+        if desk.lowers_the_level(**order):
+            return await asking.ask(request, "policy.level", by=by, why=why, **order)
+        desk.order_level(by=by, reason=why, **order)
         return maker.reload()
 
     @router.post("/policy/site")
@@ -117,6 +122,7 @@ def create_policy_pages(desk: PolicyDesk, maker: PageMaker) -> APIRouter:
         return maker.fragment(
             request, "fragments/rehearsed.html.j2", found=found, days=days, level=t.label("response_level", level) if level else t("policy.as_it_was"),
             packs=chosen or [p.name for p in book.policy().packs], hours=[(h, n, round(100 * n / top, 1)) for h, n in found["hours"].items()],
+            ahead=_ahead(found["forecast_24h"]["carriers"]),
         )  # fmt: skip
 
     @router.get("/policy/exceptions")
@@ -147,14 +153,11 @@ def create_policy_pages(desk: PolicyDesk, maker: PageMaker) -> APIRouter:
     @router.post("/policy/blacklist/{action}")
     async def blacklist(action: str, request: Request) -> Response:
         form = await form_of(request)
-        plate, colour, by = form.get("plate_no", ""), form.get("plate_colour", ""), form.get("by", "")[:40]
-        if action == "add":
-            desk.exceptions.blacklist(plate, colour, reason=form.get("why", "")[:160], by=by)
-        elif action == "remove":
-            desk.exceptions.unlist(plate, colour, by=by)
-        else:
+        if action not in ("add", "remove"):
             raise Refusal(404, "not_found")
-        return maker.reload()
+        plate, colour = form.get("plate_no", ""), form.get("plate_colour", "")
+        return await asking.ask(request, f"blacklist.{action}", by=form.get("by", "")[:40], why=form.get("why", "")[:160],
+                                plate_no=desk.exceptions.plate(plate, colour), plate_colour=colour)  # fmt: skip
 
     @router.get("/policy/responses")
     async def responses(request: Request) -> HTMLResponse:
@@ -210,6 +213,14 @@ def _pack(v: PackView, t: Texts) -> dict[str, Any]:
         "can_activate": v.origin != "settings" and v.state in ("waiting", "withdrawn", "replaced"),
         "can_withdraw": v.origin != "settings" and v.state in ("in_force", "in_force_later", "over", "planned"), "is_settings": v.origin == "settings",
     }  # fmt: skip
+
+
+def _ahead(carriers: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
+    """The carriers with the most refusals to be expected, each with its range in per cent of the widest."""
+    shown = list(carriers.items())[:SHOWN_CARRIERS]
+    most = max((e["high"] for _, e in shown), default=0) or 1
+    return [{"name": name, **e, "from": round(100 * e["low"] / most, 1), "wide": round(100 * (e["high"] - e["low"]) / most, 1),
+             "at": round(100 * e["likely"] / most, 1)} for name, e in shown]  # fmt: skip
 
 
 def _level(row: Mapping[str, Any], t: Texts) -> dict[str, str]:

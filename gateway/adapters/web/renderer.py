@@ -28,6 +28,7 @@ class Renderer:
         self._title = title
         self.sections: list[tuple[str, str]] = []  # (address, key under "nav"): links of the bar; none = no bar
         self.pass_parts: list[str] = []  # addresses of what stands below a passage, {} is its id
+        self.has_requests = False  # drivers register themselves here
         self._environment = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -56,6 +57,7 @@ class Renderer:
             product_title=self._title,
             sections=self.sections,
             pass_parts=self.pass_parts,
+            has_requests=self.has_requests,
             asset_version=self.asset_version,
             are_packages_installed=self.are_packages_installed,
             **context,

@@ -27,10 +27,10 @@ class _Server(uvicorn.Server):
 
 
 class ConsoleServer:
-    """One listening console."""
+    """One listening console, or another page on a port of its own. setting: key of the settings that names the port."""
 
-    def __init__(self, app: FastAPI, *, host: str, port: int) -> None:
-        self._app, self._host, self._port = app, host, port
+    def __init__(self, app: FastAPI, *, host: str, port: int, setting: str = "web.port") -> None:
+        self._app, self._host, self._port, self._setting = app, host, port, setting
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -57,14 +57,14 @@ class ConsoleServer:
         except OSError as error:
             listener.close()
             raise ConsolePortUnusable(
-                f"web.port: cannot listen on {self._host}:{self._port} ({error.strerror}); choose a free port"
+                f"{self._setting}: cannot listen on {self._host}:{self._port} ({error.strerror}); choose a free port"
             ) from error
         self._port = listener.getsockname()[1]
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
         while not self._server.started:
             if self._task.done():
                 self._task.result()
-                raise ConsolePortUnusable(f"web.port: the console on {self._host}:{self._port} did not start")
+                raise ConsolePortUnusable(f"{self._setting}: the page on {self._host}:{self._port} did not start")
             await asyncio.sleep(0.01)
 
     async def wait(self) -> None:
