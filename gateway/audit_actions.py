@@ -7,10 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gateway.adapters.papers.lookup_site import LookupSite
 from gateway.adapters.papers.qr import QrReader
-from gateway.adapters.store.connection import LedgerFile
-from gateway.adapters.store.reading import StoreRefused
 from gateway.adapters.store.readonly import ReadOnlyLedger
 from gateway.adapters.store.register_lookups import SqliteLookups
 from gateway.adapters.store.register_rows import SqliteRegisterRows
@@ -24,21 +21,17 @@ from gateway.domain.verification import Item
 from gateway.ledger_hands import change
 from gateway.register_actions import guarded, say
 from gateway.services.audit_desk import AuditDesk, Task
-from gateway.services.papers_port import NationalLookup
 from gateway.services.register_book import RegisterBook
 from gateway.services.register_hands import text_of
 
 
 @contextmanager
-def desk_on(data: Path, *, is_writing: bool, site: NationalLookup | None = None) -> Iterator[AuditDesk]:
-    if is_writing and not (data / "ledger.sqlite3").is_file():
-        raise StoreRefused(f"{data}: there is no ledger.sqlite3 here 此目录没有账本")
-    file = LedgerFile(data) if is_writing else ReadOnlyLedger(data)
+def reading_desk(data: Path) -> Iterator[AuditDesk]:
+    """For questions only; what changes something goes by ledger_hands.change."""
+    file = ReadOnlyLedger(data)
     try:
         clock = SystemClock()
-        yield AuditDesk(
-            RegisterBook(SqliteRegisterRows(file), clock), SqliteLookups(file), clock, reader=QrReader(), site=site
-        )
+        yield AuditDesk(RegisterBook(SqliteRegisterRows(file), clock), SqliteLookups(file), clock, reader=QrReader())
     finally:
         file.close()
 
@@ -61,7 +54,7 @@ def _task_doc(task: Task) -> dict[str, Any]:
 
 def queue(audit: str, limit: int, cursor: str, data: Path, as_json: bool) -> int:
     def act() -> int:
-        with desk_on(data, is_writing=False) as desk:
+        with reading_desk(data) as desk:
             tasks, more = desk.queue(limit=limit, cursor=cursor, audit=audit)
         lines = [
             f"{t.key}  {t.audit}  " + "、".join(f"{i.number} {i.field.zh} {i.state}" for i in t.items) for t in tasks
@@ -78,7 +71,7 @@ def queue(audit: str, limit: int, cursor: str, data: Path, as_json: bool) -> int
 
 def show(key: str, data: Path, as_json: bool) -> int:
     def act() -> int:
-        with desk_on(data, is_writing=False) as desk:
+        with reading_desk(data) as desk:
             d, age, asked = desk.book.detail("vehicle", key), desk.age_of_answer(key), desk.lookups.of_row(key)
         items = [item_doc(i) for i in d.items]
         lines = [f"{key}  {d.audit}"]
@@ -137,10 +130,9 @@ def lookup(key: str, way: str, by: str, now: bool, config: Path, data: Path | No
             settings = load(config) if data is None or (now and config.is_file()) else None
         except ConfigRefused as refused:
             raise RegisterRefused(str(refused)) from None
-        site = LookupSite(settings.lookup.base_url) if settings and settings.lookup.base_url else None
         folder = data or (settings.site.data_dir if settings else Path("data"))
         if not key and not now:
-            with desk_on(folder, is_writing=False) as desk:
+            with reading_desk(folder) as desk:
                 rows = desk.lookups.waiting()
             ways = lookup_terms().ways
             say(
@@ -152,15 +144,9 @@ def lookup(key: str, way: str, by: str, now: bool, config: Path, data: Path | No
                 ],
             )
             return 0
-        with desk_on(folder, is_writing=True, site=site) as desk:
-            row = desk.ask(key, way, by=by) if key else {}
-            answered = desk.run_due() if now else 0
-            row = desk.lookups.of_row(key)[0] if key else row
-        say(
-            as_json,
-            {"lookup": row, "answered": answered},
-            [f"{row.get('state', '')} {row.get('note', '')}  已答 answered {answered}"],
-        )
+        done = change(folder, "audit.lookup", {"key": key, "way": way, "by": by, "now": now}, settings)
+        row = done["lookup"]
+        say(as_json, done, [f"{row.get('state', '')} {row.get('note', '')}  已答 answered {done['answered']}"])
         return 0
 
     return guarded(act)

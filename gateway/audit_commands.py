@@ -83,7 +83,7 @@ def lookup(
     data: Annotated[Path | None, typer.Option("--data", help="数据目录；默认取自配置 default: of the settings")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """官方查询 Queue a question to the national look-up; a running gateway asks it, or --now."""
+    """官方查询 Queue a question to the national look-up; a running gateway asks it when it is due, or --now."""
     from gateway import audit_actions
 
     raise typer.Exit(audit_actions.lookup(key, way, by, now, config, data, as_json))

@@ -5,6 +5,7 @@ Nothing here is asked by the gate: a vehicle that is not verified yet is judged 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,7 @@ class AuditDesk:
     def __init__(self, book: RegisterBook, lookups: LookupStore, clock: Clock, *, reader: CodeReader,
                  site: NationalLookup | None = None) -> None:  # fmt: skip
         self.book, self.lookups, self._clock, self._reader, self._site = book, lookups, clock, reader, site
+        self._asking = threading.Lock()
 
     # ------------------------------------------------------------ the queue
 
@@ -158,13 +160,14 @@ class AuditDesk:
         return next(r for r in self.lookups.of_row(key) if r["lookup_id"] == lookup_id)
 
     def run_due(self) -> int:
-        """Ask what is due, one after another; how many were answered. Blocking: for a thread of its own."""
+        """Ask what is due, one after another; how many were answered. Blocking: for a thread of its own, no two at a time."""
         if self._site is None:
             return 0
-        now_ms = self._clock.wall_ms()
-        if opens_at_ms(now_ms) != now_ms:
-            return 0
-        return sum(self._try(row, self._site) for row in self.lookups.due(now_ms, AT_ONCE))
+        with self._asking:
+            now_ms = self._clock.wall_ms()
+            if opens_at_ms(now_ms) != now_ms:
+                return 0
+            return sum(self._try(row, self._site) for row in self.lookups.due(now_ms, AT_ONCE))
 
     def _try(self, row: dict[str, Any], site: NationalLookup) -> bool:
         key, way, terms = row["row_key"], lookup_terms().ways[row["way"]], lookup_terms()
