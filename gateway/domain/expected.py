@@ -15,7 +15,7 @@ from gateway.domain.plate_forms import form_of
 from gateway.domain.plate_vote import MISTAKEN, PlateVote
 from gateway.domain.plates import PlateRead, confusable_with
 
-DOUBTS = ("low_confidence", "too_few_agree", "two_lengths")
+DOUBTS = ("low_confidence", "too_few_agree", "two_lengths", "cut_off")
 """Reasons of an unread vote that a list may help a person with. Two plates in view, a colour that does not fit and
 writing that is no plate are no doubts about a character."""
 CLEARLY = 3.0

@@ -134,6 +134,21 @@ class Blend:
         return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0]))[:MOST_TEXTS])
 
 
+class Concurrence(Blend):
+    """Cuts of a plate at the frame's edge: a text is as likely as the mean of the cuts finds it. Asked like a Lattice.
+
+    Nothing is shared out among plates, so what a cut leaves to no plate, or to another one, stays doubt: an end that
+    nobody saw whole is believed only where cuts that show what lies outside the plate find it too.
+    """
+
+    def __init__(self, lattices: Sequence[Lattice]) -> None:
+        self._lattices = list(lattices)
+
+    def likelihood(self, text: str) -> float:
+        """As Blend.likelihood."""
+        return sum(lattice.likelihood(text) for lattice in self._lattices) / max(1, len(self._lattices))
+
+
 def _readings(symbol: str, place: int) -> tuple[str, ...]:
     """What a symbol can mean: in the second place a 0 may be the letter O of an official plate."""
     return ("0", "O") if symbol == "0" and place == 1 else (symbol,)

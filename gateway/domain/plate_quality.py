@@ -23,6 +23,10 @@ TURNED = 0.6
 """Share of RATIO down to which a plate that is turned away, or cut off at the side, costs nothing."""
 
 
+AT_EDGE = 0.25
+"""Share of its weight in the vote that a plate at the frame's edge keeps [assumed]: frames that show it whole decide."""
+
+
 def _clipped(value: float) -> float:
     return min(1.0, max(LEAST, value))
 
@@ -43,3 +47,8 @@ def tilt_factor(read: PlateRead) -> float:
 def quality(read: PlateRead) -> float:
     """0.0-1.0: the product of the four factors."""
     return size_factor(read) * tilt_factor(read) * _clipped(read.sharpness) * _clipped(read.detection_confidence)
+
+
+def evidence(read: PlateRead) -> float:
+    """0.0-1.0: the quality, less for a plate that the frame's edge may have cut."""
+    return quality(read) * (AT_EDGE if read.is_at_edge else 1.0)

@@ -1,6 +1,6 @@
 """The vote: the reads of one passage become one plate, or doubt with its two best candidates.
 
-Pure: standard library only. What is voted on are distributions, never strings. Every read gives each candidate text a
+Pure: standard library, and the figures of plate_vote.toml. What is voted on are distributions, never strings. Every read gives each candidate text a
 probability (CTC, plate_lattice.py), whatever length its own best path has, and each type one; the logarithms are added
 up, weighted by the read's quality. Candidates have the form of a plate, and a form's types must be what the plate
 looks like. Beside the candidates stands "something else": what the reads leave to texts that are no candidate.
@@ -10,15 +10,18 @@ No list of known or expected plates is an argument here, so none can make a plat
 from __future__ import annotations
 
 import math
+import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from gateway.domain.plate_forms import SURE_TYPES, Form, form_of
-from gateway.domain.plate_quality import quality
+from gateway.domain.plate_quality import evidence, quality
 from gateway.domain.plate_track import ANYWHERE, Track, Zone, in_order, tracks
 from gateway.domain.plates import PlateRead
 
+CALIBRATION_FILE = Path(__file__).with_name("plate_vote.toml")
 MISTAKEN = 0.005
 """Share of reads that are wrong whatever they say; bounds what one read can prove, 1 to 200, and keeps one from a veto."""
 INDEPENDENT_READS = 3.0
@@ -58,7 +61,18 @@ class Calibration:
     slope: float = 1.0
     offset: float = 0.0
 
+    @classmethod
+    def from_file(cls, file: Path) -> Calibration:
+        """Raises ValueError naming the file and the figure that is missing or out of its bounds."""
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        for key, (low, high) in {"slope": (0.05, 5.0), "offset": (-20.0, 20.0)}.items():
+            value = table.get(key)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                raise ValueError(f"{file}: {key} is {value!r}; a number from {low} to {high} is needed")
+        return cls(float(table["slope"]), float(table["offset"]))
+
     def confidence(self, log_odds: float) -> float:
+        """0.0-1.0; it never falls when the log odds rise."""
         return 1.0 / (1.0 + math.exp(-max(-40.0, min(40.0, self.slope * log_odds + self.offset))))
 
 
@@ -70,7 +84,8 @@ class PlateVote:
     candidate is the plate. log_odds: the same before calibration. is_sure: read, and more frames are not worth it.
     agreeing: reads of the elected plate that find its text likelier than all others together. reads: all given.
     reason: "" when read, else no_plate, unreadable, too_few_agree, low_confidence, not_a_plate, type_mismatch,
-    two_plates or two_lengths.
+    two_plates, two_lengths or
+    cut_off (in doubt, and no picture shows the plate clear of the frame's edge).
     candidates: the two best texts, the winner first; confidences: of each, 0.0-1.0.
     losers: (text, weight) of every other text that a read showed, heaviest first. family: of plate_forms, "" unread.
     """
@@ -215,7 +230,7 @@ def vote(reads: Sequence[PlateRead], *, min_agreeing: int, gates: VoteGates | No
     forms = _candidates(shown)
     if not forms:
         return _unread(track, reads, "not_a_plate")
-    qualities = [quality(read) for read in shown]
+    qualities = [evidence(read) for read in shown]
     scale = min(1.0, INDEPENDENT_READS / sum(qualities))
     seen = _Seen(shown, [q * scale for q in qualities], forms)
     pool = _pool(seen)
@@ -230,6 +245,8 @@ def vote(reads: Sequence[PlateRead], *, min_agreeing: int, gates: VoteGates | No
         reason = "too_few_agree"
     if not reason and sure < gates.min_confidence:
         reason = "low_confidence"
+    if reason in EDGE_DOUBTS and all(read.is_at_edge for read in shown):
+        reason = "cut_off"
     return PlateVote(
         is_read=not reason, text="" if reason else text, plate_type=_elect_type(seen, forms[text], gates),
         confidence=sure, agreeing=agreeing, reads=len(reads), reason=reason,
@@ -251,12 +268,12 @@ def _doubt(seen: _Seen, text: str, gates: VoteGates) -> str:
     return ""
 
 
+EDGE_DOUBTS = ("low_confidence", "too_few_agree", "not_a_plate", "two_lengths")
+"""What a plate that the frame's edge has cut looks like; then that is the reason a person is told."""
 FAINT = 0.02
 """A second text of a read takes part from this probability on."""
 NO_PLATE_SHARE = 0.10
 """Share of the reads' probability that all plate texts together must hold; under it the writing is something else."""
 WORTH_NAMING = 0.05
 """A second candidate is named from this confidence on."""
-CALIBRATION = Calibration()
-"""Not fitted: the log odds as they are. `lvzha bench passes` prints a fit (`calibration_fit`) once a run has enough wrong
-first candidates to make one; take it over here together with the reader it was made with."""
+CALIBRATION = Calibration.from_file(CALIBRATION_FILE)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from gateway.domain.plate_forms import PLATE_TYPES, PROVINCES, SURE_TYPES, Column, Form, is_valid_plate, plate_family
-from gateway.domain.plate_lattice import Blend, Lattice
+from gateway.domain.plate_lattice import Blend, Concurrence, Lattice
 
 __all__ = [
     "CONFUSABLE", "PLATE_TYPES", "PROVINCES", "PlateRead", "confusable_with", "is_near_match",
@@ -35,6 +36,20 @@ CONFUSABLE = ("0DOQ", "8B", "2Z", "5S", "1LT", "6G", "7T", "4A", "CG", "UV", "VY
 """Groups of characters that poor pictures make look alike. A near match by these never opens: it only helps a guard."""
 
 
+EDGE_WIDTHS = 0.06
+"""A plate with a corner this near to the frame's edge, in plate widths, or beyond it may not have been seen whole: where
+the edge cut labelled plates through their first or last character, the detector put that end -0.05 to 0.06 widths from
+it (5th to 95th percentile of 2,100 cuts through 300 scenes, 2026-11-24)."""
+
+
+def is_at_edge(corners: Sequence[Sequence[float]], frame_size: tuple[int, int] | None) -> bool:
+    """corners: px, TL TR BR BL. frame_size: width and height, px; None for a cut-out: it is the plate, and has no edge."""
+    if frame_size is None:
+        return False
+    near = EDGE_WIDTHS * math.dist(corners[0], corners[1])
+    return any(not (near <= x <= frame_size[0] - near and near <= y <= frame_size[1] - near) for x, y in corners)
+
+
 @dataclass(frozen=True)
 class PlateRead:
     """One plate in one frame.
@@ -47,7 +62,8 @@ class PlateRead:
     columns: the whole distribution, left to right (see Column); () when only `alternatives` are known.
     types: (type, probability) for every type that a plate can have; () when only plate_type and type_confidence are.
     sharpness: 0.0-1.0, see adapters/vision/reader.py; 1.0 when it was not measured.
-    further: the same as `columns` of each further cut of a doubtful plate.
+    further: the same as `columns` of each further cut of a doubtful plate, or of one at the frame's edge.
+    frame_size: width and height of the frame, px; None where the picture is a cut-out of the plate.
     """
 
     camera: str
@@ -65,6 +81,12 @@ class PlateRead:
     types: tuple[tuple[str, float], ...] = ()
     sharpness: float = 1.0
     further: tuple[tuple[Column, ...], ...] = ()
+    frame_size: tuple[int, int] | None = None
+
+    @property
+    def is_at_edge(self) -> bool:
+        """The frame's edge may have cut the plate: its first and last characters are not trusted on their own."""
+        return is_at_edge(self.corners, self.frame_size)
 
     @property
     def width_px(self) -> float:
@@ -85,9 +107,10 @@ class PlateRead:
 
     @cached_property
     def lattice(self) -> Lattice | Blend:
-        """Of `columns` and `further`, else of one column a character with a certain blank between two."""
+        """Of `columns` and `further` (at the edge all must agree), else of one column a character with a certain blank between two."""
         if self.further:
-            return Blend([Lattice(columns) for columns in (self.columns, *self.further)])
+            cuts = [Lattice(columns) for columns in (self.columns, *self.further)]
+            return Concurrence(cuts) if self.is_at_edge else Blend(cuts)
         if self.columns or not self.text:
             return Lattice(self.columns)
         options = self.alternatives or tuple(((c, p),) for c, p in zip(self.text, self.char_confidences, strict=True))

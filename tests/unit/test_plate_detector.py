@@ -27,7 +27,7 @@ def missed_by(detector: PlateDetector, frame: np.ndarray, corners: np.ndarray) -
 
 
 def test_the_frame_is_shown_in_the_shape_that_shows_it_largest():
-    for height, width, shape in ((720, 1280, (240, 416)), (960, 1280, (272, 368)), (1280, 960, (368, 272))):
+    for height, width, shape in ((720, 1280, (176, 304)), (960, 1280, (208, 272)), (1280, 960, (272, 208))):
         frame = np.zeros((height, width, 3), np.uint8)
         assert whole_shape(frame) == shape
         boxed, scale, (x, y) = letterboxed(frame, *shape)

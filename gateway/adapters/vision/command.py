@@ -52,12 +52,15 @@ def load_picture(path: Path) -> np.ndarray:
 def _described(read: PlateRead) -> dict[str, Any]:
     """One plate as the JSON output has it. confidence: of `seen` as a whole.
 
-    plate: only what one picture may stand for; seen: the likeliest plate, or the characters as read, also when in doubt.
+    plate: only what one picture may stand for; seen: the likeliest plate, or the characters as read, also when in doubt;
+    candidates: the two likeliest plates; at_edge: the picture's edge may have cut it.
     """
     single = single_answer(read)
     return {
         "plate": single.text,
         "seen": single.seen,
+        "candidates": [{"plate": text, "confidence": round(sure, 4)} for text, sure in single.candidates],
+        "at_edge": read.is_at_edge,
         "colour": plate_colour_code(single.plate_type),
         "type": single.plate_type,
         "rows": read.rows,
@@ -72,7 +75,9 @@ def _described(read: PlateRead) -> dict[str, Any]:
 
 def _line(plate: dict[str, Any]) -> str:
     corners = " ".join(f"{x:.0f},{y:.0f}" for x, y in plate["corners"])
-    text = plate["plate"] or (f"未识别 unread ({plate['seen']}?)" if plate["seen"] else "未识别 unread")
+    doubtful = " / ".join(f"{one['plate']}?" for one in plate["candidates"]) or (plate["seen"] and f"{plate['seen']}?")
+    text = plate["plate"] or (f"未识别 unread ({doubtful})" if doubtful else "未识别 unread")
+    text += "  号牌未拍全 cut off by the edge" if plate["at_edge"] and not plate["plate"] else ""
     return (
         f"{text}  colour={plate['colour']} type={plate['type']} confidence={plate['confidence']:.3f} corners={corners}"
     )

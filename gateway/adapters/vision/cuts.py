@@ -51,3 +51,6 @@ CUTS = (
     Cut(1.10, 1.10, shift=0.05),
 )
 """The first is the plate as found; the others are read only when it leaves doubt."""
+EDGE_CUTS = (CUTS[0], *CUTS[8:])
+"""Of a plate at the frame's edge: as found, wider, and wider to either side. Of 225 plates that the edge cut, sure in
+the first cut or the blend, their mean let 1 of 55 wrong ones and 152 of 170 right ones pass at 0.7 (2026-11-24)."""

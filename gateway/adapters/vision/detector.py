@@ -17,11 +17,11 @@ import numpy as np
 
 from .runtime import TfliteModel
 
-WHOLE_SHAPES = ((240, 416), (272, 368), (368, 272))
+WHOLE_SHAPES = ((176, 304), (208, 272), (272, 208))
 """Height and width of the look at the whole frame, all of one area; the one that shows the frame largest is taken."""
 FURTHER_SHAPES = ((64, 112), (384, 640))
 """For plates that fill the frame, and for plates far away."""
-FAR_WIDTH_PX = 26.0
+FAR_WIDTH_PX = 18.0
 """A plate narrower than this in the first look is far away: others beside it may be too small for that look."""
 CONVINCING = 0.6
 """Confidence from which no further look is taken."""
@@ -37,7 +37,7 @@ FIRST_LOOK_RATIO = 0.75
 """The first look keeps candidates down to this share of the confidence that the second look must reach."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Detection:
     """corners: float32 (4, 2), px of the frame, TL TR BR BL. rows: 1 or 2. confidence: 0.0-1.0."""
 
@@ -147,9 +147,12 @@ class PlateDetector:
             if is_sure and (shape == filling or min(detection.width_px for detection in found) >= far_px):
                 continue
             for rough in self._seen(frame_bgr, shape):
+                if any(_is_same(rough, other) for other in found if other.confidence >= CONVINCING):
+                    continue
                 exact = self._looked_closer(frame_bgr, rough)
-                if exact is not None and not any(_is_same(exact, other) for other in found):
-                    found.append(exact)
+                same = [other for other in found if exact is not None and _is_same(exact, other)]
+                if exact is not None and all(exact.confidence > other.confidence for other in same):
+                    found = [exact, *(other for other in found if other not in same)]
         return sorted(found, key=lambda detection: -detection.confidence)[:MOST_PLATES]
 
     def _seen(self, frame: np.ndarray, shape: tuple[int, int]) -> list[Detection]:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gateway.domain.plate_lattice import Lattice
-from gateway.domain.plates import PlateRead, is_valid_plate
+from gateway.domain.plate_lattice import Blend, Lattice
+from gateway.domain.plates import PlateRead, is_at_edge, is_valid_plate
 
-from .cuts import CUTS
+from .cuts import CUTS, EDGE_CUTS
 from .detector import Detection, PlateDetector
 from .gates import load_gates
 from .reader import NOTHING, PlateTextReader, Reading
@@ -24,26 +24,29 @@ MODELS_FOLDER = Path(__file__).resolve().parents[3] / "models"
 
 SURE = 0.95
 """Probability of the first cut's likeliest plate from which no further cut is read."""
-AGREEING = 3
-"""Cuts that are as sure of one and the same plate end the reading of further ones."""
+ENOUGH = 0.95
+"""Probability of the likeliest plate in the blend of two cuts or more from which no further one is read."""
+FRUITLESS_CUTS, FAINTEST = 5, 0.10
+"""After so many cuts, none of which gives any plate at least this much, no further one is read."""
 SHORTEST_TEXT = 4
 """A first cut that shows fewer characters is no plate, and not cut again."""
 
 
-def _likeliest(reading: Reading) -> tuple[str, float]:
+def _likeliest(reading: Reading, lattice: Lattice) -> tuple[str, float]:
     """The likeliest plate and its probability; without a search where the best path is a plate and sure."""
     best = math.prod(reading.char_confidences)
     if best >= SURE and is_valid_plate(reading.text, reading.plate_type):
         return reading.text, best
-    return next(iter(Lattice(reading.columns).plates), ("", 0.0))
+    return next(iter(lattice.plates), ("", 0.0))
 
 
-def _is_settled(readings: list[Reading], likeliest: list[tuple[str, float]]) -> bool:
-    """No further cut would change the answer. likeliest: of each reading."""
-    if len(readings) == 1:
-        return len(readings[0].text) < SHORTEST_TEXT or likeliest[0][1] >= SURE
-    sure = [text for text, probability in likeliest if probability >= SURE]
-    return sure.count(likeliest[-1][0]) >= AGREEING
+def _is_settled(lattices: list[Lattice], likeliest: list[tuple[str, float]]) -> bool:
+    """No further cut is likely to change the answer. lattices, likeliest: of each cut read."""
+    if len(lattices) == 1:
+        return likeliest[0][1] >= SURE
+    if len(lattices) >= FRUITLESS_CUTS and max(probability for _, probability in likeliest) < FAINTEST:
+        return True
+    return next(iter(Blend(lattices).plates), ("", 0.0))[1] >= ENOUGH
 
 
 def _rank(read: PlateRead) -> tuple[bool, bool, float]:
@@ -96,10 +99,14 @@ class PlatePipeline:
 
         picture_bgr: uint8 (h, w, 3), any size. corners: px, TL TR BR BL. rows: 1 or 2.
         """
-        return self._read_of(picture_bgr, Detection(np.asarray(corners, np.float32), rows, 1.0), "", 0)
+        place = Detection(np.asarray(corners, np.float32), rows, 1.0)
+        return self._read_of(picture_bgr, place, "", 0, is_cutout=True)
 
-    def _read_of(self, frame: np.ndarray, found: Detection, camera: str, frame_at_ms: int) -> PlateRead:
-        readings = self._readings(frame, found)
+    def _read_of(
+        self, frame: np.ndarray, found: Detection, camera: str, frame_at_ms: int, *, is_cutout: bool = False
+    ) -> PlateRead:
+        size = None if is_cutout else (frame.shape[1], frame.shape[0])
+        readings = self._readings(frame, found, is_edge=is_at_edge(found.corners.tolist(), size))
         reading = readings[0] if readings else NOTHING
         return PlateRead(
             camera=camera,
@@ -117,24 +124,30 @@ class PlatePipeline:
             types=reading.types,
             sharpness=reading.sharpness,
             further=tuple(other.columns for other in readings[1:]),
+            frame_size=size,
         )
 
-    def _readings(self, frame: np.ndarray, found: Detection) -> list[Reading]:
-        """The plate's cuts as read, the one that says most for its text first; none where nothing can be read."""
+    def _readings(self, frame: np.ndarray, found: Detection, *, is_edge: bool) -> list[Reading]:
+        """The plate's cuts as read, the one that says most for its text first; none where nothing can be read.
+
+        is_edge: the frame's edge may have cut it; then all of EDGE_CUTS are there, also those that show no plate.
+        """
         if found.width_px < self._min_width_px:
             return []
         readings: list[Reading] = []
+        lattices: list[Lattice] = []
         likeliest: list[tuple[str, float]] = []
-        for cut in CUTS:
+        for cut in EDGE_CUTS if is_edge else CUTS:
             corners = cut.of(found.corners)
             readings.append(self._reader.read(rectify_plate(frame, corners.tolist(), found.rows)))
-            likeliest.append(_likeliest(readings[-1]))
-            if _is_settled(readings, likeliest):
+            lattices.append(Lattice(readings[-1].columns))
+            likeliest.append(_likeliest(readings[-1], lattices[-1]))
+            if len(readings[0].text) < SHORTEST_TEXT or (not is_edge and _is_settled(lattices, likeliest)):
                 break
-        order = sorted((i for i, r in enumerate(readings) if r.text), key=lambda i: -likeliest[i][1])
-        if not order:
+        order = sorted(range(len(readings)), key=lambda i: (not readings[i].text, -likeliest[i][1]))
+        readings = [readings[i] for i in order if readings[i].text or is_edge]
+        if not readings or not readings[0].text:
             return []
-        readings = [readings[i] for i in order]
         best = readings[0]
         mean = math.prod(best.char_confidences) ** (1 / len(best.text))
         return readings if mean >= self._min_mean else []

@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from gateway.domain.plate_forms import Column
@@ -20,6 +21,8 @@ from .rectify import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, normalised
 from .runtime import ModelUnusable, TfliteModel, model_file
 
 ALTERNATIVES = 3
+GREY_OF_BGR = np.array([(0.114, 0.587, 0.299)], np.float32)
+"""ITU-R BT.601."""
 NO_PLATE = "none"
 LISTED = 1e-4
 """Probability from which a class is listed in a column."""
@@ -54,7 +57,7 @@ def edge_ratio(plate_bgr: np.ndarray) -> float:
     Edges of any contrast and number count alike, so it says how blurred a plate is along its row, not what stands on
     it. plate_bgr: uint8 (h, w, 3).
     """
-    grey = plate_bgr.astype(np.float32) @ np.array((0.114, 0.587, 0.299), np.float32)
+    grey = cv2.transform(plate_bgr.astype(np.float32), GREY_OF_BGR)
     near, far = grey[:, 1:] - grey[:, :-1], grey[:, 3:] - grey[:, :-3]
     return float((near**2).mean() / max(float((far**2).mean()), 1e-3))
 

@@ -64,5 +64,6 @@ def normalised(pictures: np.ndarray) -> np.ndarray:
     LEAST_DEVIATION keeps an even surface from being blown up to noise.
     """
     values = pictures.astype(np.float32)
-    mean = values.mean(axis=(1, 2, 3), keepdims=True)
-    return (values - mean) / np.maximum(values.std(axis=(1, 2, 3), keepdims=True), LEAST_DEVIATION)
+    values -= values.mean(axis=(1, 2, 3), keepdims=True)
+    deviation = np.sqrt((values * values).mean(axis=(1, 2, 3), keepdims=True))
+    return values / np.maximum(deviation, LEAST_DEVIATION)

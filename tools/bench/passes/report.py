@@ -75,7 +75,7 @@ def calibration(rows: Sequence[Row]) -> list[dict[str, float | int]]:
 
 
 def calibration_fit(rows: Sequence[Row]) -> dict[str, float] | None:
-    """Slope and offset by which domain.plate_vote.Calibration would make the confidences right on these passes.
+    """Slope and offset that would make the confidences, as calibrated already, right on these passes: 1 and 0 at best.
 
     Logistic regression of "the first candidate is right" on the log odds, with Platt's smoothed targets. None with
     fewer than LEAST_WRONG wrong candidates: nothing can be fitted to passes that are all right.
