@@ -69,6 +69,17 @@ class _Box:
         partial.replace(target)
         sync_folder(target.parent)
 
+    def move(self, source: Path, target: Path) -> None:
+        """put(), after which source is gone: plain, on one disk, nothing is written twice."""
+        if self._aead is not None:
+            self.put(source, target)
+            source.unlink()
+            return
+        with open(source, "rb") as file:
+            os.fsync(file.fileno())
+        source.replace(target)
+        sync_folder(target.parent)
+
     def take(self, source: Path, target: Path) -> None:
         """target holds what was put. Raises StoreRefused for a wrong passphrase or a changed file."""
         source = source.with_name(source.name + self.suffix)
@@ -141,14 +152,14 @@ def backup(data_dir: Path, target: Path, *, passphrase: bytes | None = None,
                 f"{data_dir}: 备份未通过核验 the copy does not verify, the last backup stays: {serious[0]}"
             )
         ledger = f"ledger-{report.newest_seq}.sqlite3"
-        box.put(copy / "ledger.sqlite3", target / ledger)
+        digest = _sha256(copy / "ledger.sqlite3")
+        box.move(copy / "ledger.sqlite3", target / ledger)
         for name in (HEADS_FILE, str(PUBLIC_KEY)):
             if (copy / name).is_file():
                 box.put(copy / name, target / name)
         if passphrase:
             for path in sorted(p for p in (data_dir / "keys").glob("*") if p.is_file() and p.name != PUBLIC_KEY.name):
                 box.put(path, target / "keys" / path.name)
-        digest = _sha256(copy / "ledger.sqlite3")
     done = Backup(report.newest_seq, report.newest_hash, report.entries, len(photos), copied,
                   sum(p.stat().st_size for p in target.rglob("*") if p.is_file()), bool(passphrase), salt.hex(), ledger, digest)  # fmt: skip
     write_synced(target / MANIFEST, json.dumps(asdict(done), indent=2).encode())
