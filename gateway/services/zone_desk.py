@@ -71,7 +71,7 @@ class ZoneDesk:
                 return None
             name = zones.who(sighting.text, machine)
             judged = zones.judge(self.zones[sighting.zone], sighting.text, machine, self._today())
-            stay = self._stays.get((sighting.zone, name))
+            stay = self._stays.get((sighting.zone, name)) or self._renamed(sighting, name)
             if stay is None:
                 stay = Stay(
                     sighting.zone,
@@ -91,6 +91,15 @@ class ZoneDesk:
                 await self._told(stay)
             stay.last_ms = max(stay.last_ms, sighting.at_ms)
             return stay
+
+    def _renamed(self, s: Sighting, name: str) -> Stay | None:
+        """A machine that was registered while it stands there: the stay under its code goes on under its row."""
+        stay = self._stays.pop((s.zone, zones.who(s.text, None)), None)
+        if stay is not None:
+            self.conditions.clear(_code(stay))
+            stay.name = name
+            self._stays[s.zone, name] = stay
+        return stay
 
     def _is_believed(self, s: Sighting) -> bool:
         key = (s.zone, zones.who(s.text, None))

@@ -12,6 +12,7 @@ from gateway.adapters.store.check import findings
 from gateway.adapters.store.machine_codes import SqliteMachines
 from gateway.adapters.store.policy import SqlitePolicies
 from gateway.adapters.store.tasks import SqliteTasks
+from gateway.adapters.vision.code_reader import CodeReader
 from gateway.domain import zones
 from gateway.domain.zones import CAMERA, TAG, Machine, Sighting, Zone, figures, judge
 from gateway.services.changes import Changes
@@ -20,6 +21,7 @@ from gateway.services.over_limit_desk import OverLimitDesk
 from gateway.services.ports import LedgerUnavailable
 from gateway.services.zone_desk import ZoneDesk
 from gateway.services.zone_eye import ZoneEye
+from models.train.codes import HELD_OUT, CodeRenderer
 from tests.unit.office_site import OfficeSite
 from tests.unit.test_ledger_rows import MACHINE, MACHINE_PHOTOS
 
@@ -247,6 +249,22 @@ async def test_within_ten_seconds_of_its_picture_a_camera_tells_a_strange_machin
         site.now_ms += round(figures().look_every_s * 1000)
     assert len(site.alarms()) == alarms and site.now_ms - began_ms <= ALERT_MS
     assert reader.asked == 1, "a picture that did not change is read once"
+
+
+@pytest.mark.requirement("S3-57")
+async def test_the_real_reader_on_drawn_pictures_tells_a_strange_machine_and_knows_a_registered_one(site):
+    pictures, draw = Pictures(site), CodeRenderer(HELD_OUT)
+    eye = ZoneEye(site.desk, pictures, CodeReader(), site, figures())
+    began_ms = site.now_ms
+    for seed in (0, 3):
+        pictures.picture = draw.picture("4-YA777777", np.random.default_rng(seed)).picture
+        await eye.look()
+        site.now_ms += 2000
+    assert site.alarms() == ["作业区报警：未登记机械 4-YA777777 进入煤场"] and site.now_ms - began_ms <= ALERT_MS
+    site.register("machine", MACHINE | {"env_reg_code": "4-YA777777", "emission_stage": "4", "locator_code": "BD-7", "mein": "CN1234567890ABCD7",
+                                        "production_date": "2023-05-06"}, MACHINE_PHOTOS)  # fmt: skip
+    await eye.look()
+    assert site.alarms() == [], "registered while it stands there"
 
 
 async def test_a_changed_picture_is_read_again_and_what_left_it_ends(site):
