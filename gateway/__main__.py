@@ -458,12 +458,13 @@ def bench_ledger(
     ] = None,
     seed: Annotated[int, typer.Option(help="random seed")] = 1,
     photographs: Annotated[int, typer.Option(min=0, help="照片数 photographs of 300 KB to read")] = 400,
+    only: Annotated[str, typer.Option(help="只测 parts: queries, insert, verify, backup; default: all")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """账本 Years of passages: build, file size, combined queries, insert at FULL, verify, backup."""
+    """账本 Years of passages: build (gone on with after a kill), file size, combined queries, insert at FULL, verify, backup."""
     from tools.bench.ledger import measure
 
-    raise typer.Exit(measure(rows, data, seed, photographs, as_json))
+    raise typer.Exit(measure(rows, data, seed, photographs, as_json, only))
 
 
 def main() -> None:
