@@ -68,6 +68,27 @@ def test_a_mistake_is_named(tmp_path, change, named):
         load(given(tmp_path, GOOD.replace(*change)))
 
 
+READER = '[[tag_readers]]\ncode = "R1"\nname = "煤场"\nurl = "tcp://10.0.0.60:6000"\n'
+ZONE = '[[zones]]\ncode = "yard"\nname = "煤场"\ncameras = ["C01-H"]\nreaders = ["R1"]\nleast_stage = "3"\n'
+
+
+@pytest.mark.parametrize(("change", "named"), [
+    (('cameras = ["C01-H"]', 'cameras = ["C7"]'), r"zone yard: camera 'C7' is not in \[\[cameras\]\]; allowed are C01-H"),
+    (('readers = ["R1"]', 'readers = ["R2"]'), r"zone yard: reader 'R2' is not in \[\[tag_readers\]\]; allowed are R1"),
+    (('readers = ["R1"]\n', ""), r"tag reader R1: must belong to exactly one zone, belongs to 0"),
+    (('cameras = ["C01-H"]\nreaders = ["R1"]\n', ""), r"zone yard: no camera and no tag reader watches it"),
+    (("tcp://10.0.0.60:6000", "udp://10.0.0.60"), r"tag_readers\.0\.url = 'udp://10.0.0.60'"),
+    (('least_stage = "3"', 'least_stage = "7"'), r"zones\.0\.least_stage = '7': .*'4' or 'D'"),
+    (("[[zones]]", ZONE + "[[zones]]"), r"zones\.code 'yard' stands twice"),
+    (("[[tag_readers]]", '[drivers]\nbase_url = "http://gate"\n[[tag_readers]]'), r"drivers\.base_url = 'http://gate'"),
+    (("[[tag_readers]]", '[drivers]\nbase_url = "http://gate/"\nport = 8080\n[[tag_readers]]'), r"drivers\.port 8080 is web\.port"),
+])  # fmt: skip
+def test_a_mistake_in_a_work_area_or_the_drivers_page_is_named(tmp_path, change, named):
+    assert load(given(tmp_path, GOOD + READER + ZONE)).zones[0].least_stage == "3"
+    with pytest.raises(ConfigRefused, match=named):
+        load(given(tmp_path, GOOD + (READER + ZONE).replace(*change)))
+
+
 @pytest.mark.requirement("S0-58")
 def test_two_lanes_on_one_barrier_are_refused(tmp_path):
     lanes = GOOD[GOOD.index("[[lanes]]") :]

@@ -65,6 +65,7 @@ $("confirm").addEventListener("click", async () => {
 });
 
 // ---- 2 photographs: made small here, kept here, sent when the phone is confirmed
+let shrinking = 0; // a request waits for them
 async function shrunk(file) {
   const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
   const share = Math.min(1, LONG_PX / Math.max(picture.width, picture.height));
@@ -82,8 +83,9 @@ function showPhoto(kind) {
 for (const box of all("[data-photo]")) box.querySelector("input").addEventListener("change", async (event) => {
   const kind = box.dataset.photo, file = event.target.files[0];
   if (!file) return;
-  try { kept.photos[kind] = { url: await shrunk(file), sent: false }; } catch { say(kind, two(words.failed), "error"); return; }
-  keep(); showPhoto(kind); pump();
+  shrinking += 1;
+  try { kept.photos[kind] = { url: await shrunk(file), sent: false }; keep(); showPhoto(kind); } catch { say(kind, two(words.failed), "error"); }
+  shrinking -= 1; pump();
 });
 const bytes = (url) => Uint8Array.from(atob(url.split(",")[1]), (c) => c.charCodeAt(0));
 async function sendPhoto(kind) {
@@ -118,10 +120,10 @@ for (const input of all("#form [name]")) input.addEventListener("input", () => {
 for (const id of ["phone", "name"]) $(id).addEventListener("input", () => { kept[id] = $(id).value; keep(); });
 
 // ---- sending: photographs first, then the request, again and again until each is answered
-let isBusy = false, wait_ms = 1000, again = 0;
+let isBusy = false, isMore = false, wait_ms = 1000, again = 0;
 async function pump() {
-  if (isBusy || !kept.token) return;
-  isBusy = true; clearTimeout(again);
+  if (isBusy || !kept.token) { isMore = isBusy; return; }
+  isBusy = true; isMore = false; clearTimeout(again);
   try {
     for (const kind of Object.keys(kept.photos)) if (!kept.photos[kind].sent) {
       try { await sendPhoto(kind); } catch (problem) {
@@ -129,7 +131,7 @@ async function pump() {
         delete kept.photos[kind]; kept.wants = false; keep(); showPhoto(kind); refused(problem, kind);
       }
     }
-    if (kept.wants) {
+    if (kept.wants && !shrinking) {
       await ask("POST", "/api/request", { draft: kept.draft, phone: kept.phone, name: kept.name, entrance: given.entrance, values: kept.values });
       const { phone, name, token } = kept;
       kept = { ...fresh(), phone, name, token }; keep();
@@ -138,11 +140,15 @@ async function pump() {
     wait_ms = 1000;
   } catch (problem) {
     if (refused(problem)) { kept.wants = false; keep(); }
-    else { again = setTimeout(pump, wait_ms); wait_ms = Math.min(wait_ms * 2, 15000); }
-  }
-  isBusy = false; shown();
+    else { isMore = false; again = setTimeout(pump, wait_ms); wait_ms = Math.min(wait_ms * 2, 15000); }
+  } finally { isBusy = false; shown(); }
+  if (isMore) pump();
 }
-function shown() { $("send").disabled = kept.wants; say("", kept.wants ? two(words.sending) : document.querySelector('.say[data-of=""]').textContent, kept.wants ? "" : "error"); }
+function shown() {
+  $("send").disabled = kept.wants;
+  if (kept.wants) say("", two(words.sending));
+  else if (document.querySelector('.say[data-of=""]').textContent === two(words.sending)) say("", "");
+}
 $("form").addEventListener("submit", (event) => {
   event.preventDefault(); say("", "");
   if (!kept.token) { say("code", two(words.resend), "error"); $("phone").scrollIntoView({ block: "center" }); return; }
