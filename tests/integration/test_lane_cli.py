@@ -357,6 +357,15 @@ async def test_the_live_view_shows_the_lane_tests_it_and_changes_its_mode(site):
             await until(lambda: "sim 0." in screen(), "more on a larger screen")
 
 
+def test_every_message_of_a_lane_can_be_followed_and_what_cannot_be_heard_is_named(site):
+    done = site.lvzha("lane", "messages", LANE, "--seconds", "2", "--access", str(site.access), "--json")
+    heard = [json.loads(line) for line in done.stdout.splitlines()]
+    told = {(line["name"], line["retained"]) for line in heard}
+    assert {("status", True), ("state", True), ("gateway", True)} <= told, "what is retained comes at once"
+    done = site.lvzha("lane", "messages", LANE, "identity", "--seconds", "1", "--access", str(site.access))
+    assert done.exit_code == 2 and "identity" in done.output, "plates are the gateway's alone"
+
+
 # ---- when parts are away ----
 
 

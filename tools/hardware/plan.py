@@ -6,11 +6,14 @@ from firmware.lane.config import KEYS
 from firmware.lane.provable import provable_gap_mm
 from tools.hardware import data
 from tools.hardware.sheet import BLUE, GREY, RED, Sheet
+from tools.simulator import geometry
 from tools.simulator.geometry import ARM_M, BEAM_M, LOOP_ON_METAL_M, LOOPS_M
 
 P = data.PLACES
 UNITS_PER_M = 1.7
 LEFT_M = -6.6
+SPEEDS = (2, 5, 10, 15, 25)  # km/h
+LOOP_CLEAR_MS = KEYS["loop_clear_ms"][1]
 NAMES = {
     "loop_arrival": ("到达地感", "arrival loop"),
     "loop_under_arm": ("杆下地感", "loop under arm"),
@@ -31,6 +34,11 @@ def gap_m() -> float:
         "clear_ms": KEYS["clear_ms"][1],
     }
     return provable_gap_mm(settings) / 1000
+
+
+def one_vehicle_below_m(kmh: float) -> float:
+    """Two bodies nearer than this, in metres, are one vehicle to the loops of this plan."""
+    return geometry.one_vehicle_below_m(kmh, LOOP_CLEAR_MS)
 
 
 def loop_rows() -> list[dict[str, float | str]]:

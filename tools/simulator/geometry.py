@@ -24,6 +24,17 @@ LOOPS_M: dict[str, tuple[float, float]] = {
 LOOP_ON_METAL_M = 0.5
 LOOP_OFF_METAL_M = 0.4
 
+
+def one_vehicle_below_m(kmh: float, loop_clear_ms: int) -> float:
+    """Two bodies nearer to each other than this, in metres, are one vehicle to the loops, whoever they are.
+
+    The exit loop has to be free of both for loop_clear_ms before it is believed free. Nearer than that a trailer and a car behind
+    give the same signals on every loop and in the beam: no rule can tell them apart (derived from the loop's length and thresholds).
+    """
+    start, end = LOOPS_M["loop_exit"]
+    return end - LOOP_OFF_METAL_M - (start + LOOP_ON_METAL_M) + kmh / 3.6 * loop_clear_ms / 1000
+
+
 APPEAR_M = -16.0  # front bumper of a truck that comes into view
 GONE_M = 8.0  # rear bumper beyond this: the truck has left through the lane
 REVERSED_OUT_M = -14.0  # front bumper behind this while reversing: the truck has left backwards

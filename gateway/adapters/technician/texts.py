@@ -94,9 +94,9 @@ def provable_gap(mm: Any) -> str | None:
         return None
     m = f"{int(mm) / 1000:.1f} m"
     return (
-        f"{m}：间隙更长的挂车须申报（保持开启）或装光幕；比它更近的跟车与挂车无法区分，记为同一辆，其间不会落杆\n"
-        f"rigs with a longer gap are announced (held open) or need a light curtain; a follower nearer than this cannot be told "
-        "from a trailer: both are one pass, and the arm stays up between them"
+        f"{m}：间隙更长的挂车须申报（保持开启）或装光幕；跟得太近、驶离地感空不出来的车与挂车无法区分，记为同一辆，其间不会落杆\n"
+        "rigs with a longer gap are announced (held open) or need a light curtain; a follower so near that the exit loop never becomes free "
+        "cannot be told from a trailer: both are one pass, and the arm stays up between them"
     )
 
 

@@ -10,16 +10,18 @@ from typing import Any
 
 from rich.console import Console
 
-from tools.bench.lane.figures import Sums, limits, provable_gaps, whole
+from tools.bench.lane.figures import KMH, Sums, limits, provable_gaps, whole
 from tools.bench.lane.interpreter import Job, Line, run_all
 from tools.bench.lane.kept import UPDATE, Kept
 from tools.bench.lane.models import board_names, resolve
 from tools.bench.lane.verdict import failures
+from tools.simulator.geometry import one_vehicle_below_m
 
 PARTS = ("sequences", "movements", "outage", "heap", "update")
 CHUNK = 250  # sequences of one interpreter process
 BEAM_TO_EXIT_END_M = 5.7  # of onboard/geometry.py; the lane prints its own from its settings
 CLEAR_MS = 1500
+LOOP_CLEAR_MS = 300  # of the lane's defaults
 
 OUTAGE = (
     "journal_lost", "journal_duplicated", "journal_disorder", "journal_invented", "journal_events", "journal_torn",
@@ -160,6 +162,7 @@ def measure(
     out["boards"] = {board: part.figures() | _model(board) for board, part in sums.items()}
     out["wrong_sequences"] = wrong[:20]
     out["provable_gap_m"] = provable_gaps(BEAM_TO_EXIT_END_M, CLEAR_MS)
+    out["one_vehicle_below_m"] = {str(v): round(one_vehicle_below_m(v, LOOP_CLEAR_MS), 2) for v in KMH}
     lost = last[ended["outage"][0]] if ended["outage"] else None
     _add_whole(out, [last[job] for job in ended["movements"]], lost, {job.board: last[job] for job in ended["heap"]})
     if "sequences" not in parts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -242,13 +243,36 @@ def telemetry(
     _follow(access, lane, "telemetry", seconds, as_json)
 
 
-def _follow(access: Path | None, lane: str, name: str, seconds: int, as_json: bool) -> None:
-    import time
+@app.command()
+def messages(
+    lane: Lane,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="消息名 names of the contract, e.g. state command/result; default: all")
+    ] = None,
+    seconds: Annotated[int, typer.Option(help="听多久，0 为一直 how long; 0: until Ctrl-C", min=0)] = 0,
+    access: AccessOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """全部消息 Every message of a lane, and of its gateway to all lanes, as it comes; the retained ones first."""
+    if unknown := sorted(set(names or ()) - set(contract.NAMES)):
+        typer.echo(
+            f"没有这种消息 no such message: {', '.join(unknown)}; allowed: {', '.join(contract.NAMES)}", err=True
+        )
+        raise typer.Exit(2)
+    wanted = set(names or contract.NAMES)
 
+    def tell(heard: Any) -> None:
+        if heard.name in wanted:
+            line = {"lane": heard.lane, "name": heard.name, "retained": heard.is_retained, "message": heard.payload}
+            text = json.dumps(line if as_json else heard.payload, ensure_ascii=False)
+            typer.echo(text if as_json else f"{heard.name}{' 〔保留 retained〕' if heard.is_retained else ''} {text}")
+            sys.stdout.flush()
+
+    _listen(access, lane, sorted(wanted - set(contract.SITE_NAMES)), seconds, tell)
+
+
+def _follow(access: Path | None, lane: str, name: str, seconds: int, as_json: bool) -> None:
     from gateway.adapters.technician import texts
-    from gateway.adapters.technician.access import AccessRefused, load
-    from gateway.adapters.technician.client import Client, Unreachable
-    from gateway.adapters.technician.jobs import Desk
 
     def tell(heard: Any) -> None:
         if heard.name == name and not heard.is_retained:
@@ -256,8 +280,19 @@ def _follow(access: Path | None, lane: str, name: str, seconds: int, as_json: bo
             typer.echo(text if as_json or name != "event" else texts.event_line(heard.payload))
             sys.stdout.flush()
 
+    _listen(access, lane, [name], seconds, tell)
+
+
+def _listen(access: Path | None, lane: str, names: list[str], seconds: int, tell: Callable[[Any], None]) -> None:
+    """Tell of everything that is heard, for so many seconds or until Ctrl-C."""
+    import time
+
+    from gateway.adapters.technician.access import AccessRefused, load
+    from gateway.adapters.technician.client import Client, Unreachable
+    from gateway.adapters.technician.jobs import Desk
+
     try:
-        with Client(load(access), [lane], [name]) as client:
+        with Client(load(access), [lane], names) as client:
             desk, until = Desk(client, tell), time.monotonic() + (seconds or 10**9)
             while time.monotonic() < until:
                 desk.listen(min(1.0, until - time.monotonic()))
