@@ -35,16 +35,18 @@ REFUSALS = (StoreRefused, ControlRefused, QueryRefused, TaskRefused, FiguresRefu
 DAY_MS = 86_400_000
 
 
-def _refusing(what: str, action: Callable[[], int]) -> int:
+def refusing(what: str, action: Callable[[], int], *more: type[Exception]) -> int:
+    """The action's exit code; 2 and a sentence for what it refuses. more: refusals of its own."""
     try:
         return action()
-    except REFUSALS as refusal:
+    except (*REFUSALS, *more) as refusal:
         print(f"{what}:\n{refusal}", file=sys.stderr)
         return 2
 
 
 @contextmanager
-def _reader(data: Path) -> Iterator[LedgerReader]:
+def reading(data: Path) -> Iterator[LedgerReader]:
+    """A reader of the ledger in this folder. Raises StoreRefused."""
     if not (data / "ledger.sqlite3").is_file():
         raise StoreRefused(f"{data}: there is no ledger.sqlite3 here 此目录没有账本")
     reader = LedgerReader(data)
@@ -74,7 +76,7 @@ def query(data: Path, where: list[str], from_: str, until: str, by: str, limit: 
                 raise QueryRefused(f"{condition!r}: 允许 allowed is name=value")
             given[name] = value
         of = filter_from(given)
-        with _reader(data) as reader:
+        with reading(data) as reader:
             asked = LedgerQuery(SqliteLedgerQueries(reader))
             if by:
                 _print_counts(asked, of, tuple(by.split(",")), as_csv, as_json)
@@ -85,7 +87,7 @@ def query(data: Path, where: list[str], from_: str, until: str, by: str, limit: 
                 _print(asdict(page)) if as_json else _print_page(page.rows, page.total, page.older)
         return 0
 
-    return _refusing("无法查询 cannot query", ask)
+    return refusing("无法查询 cannot query", ask)
 
 
 def _print_counts(asked: LedgerQuery, of: LedgerFilter, by: tuple[str, ...], as_csv: bool, as_json: bool) -> None:
@@ -131,7 +133,7 @@ def counters(data: Path, from_: str, until: str, as_json: bool) -> int:
     def count() -> int:
         from_ms, until_ms = _range(from_, until, DAY_MS)
         settled_ms = time.time_ns() // 1_000_000 - SETTLE_MS
-        with _reader(data) as reader:
+        with reading(data) as reader:
             hours = reader.read(lambda conn: hour_counts(conn, from_ms, until_ms, settled_ms))
         differing = [h for h in hours if h.differences()]
         if as_json:
@@ -150,13 +152,13 @@ def counters(data: Path, from_: str, until: str, as_json: bool) -> int:
             )
         return 1 if differing else 0
 
-    return _refusing("无法计数 cannot count", count)
+    return refusing("无法计数 cannot count", count)
 
 
 def misuse(data: Path, from_: str, until: str, as_json: bool) -> int:
     def look() -> int:
         from_ms, until_ms = _range(from_, until, 7 * DAY_MS)
-        with _reader(data) as reader:
+        with reading(data) as reader:
             found = list(replay(SqliteMisuseReads(reader, data), load_figures(), from_ms, until_ms))
         if as_json:
             _print({"from": local_text(from_ms), "until": local_text(until_ms), "patterns": len(PATTERNS),
@@ -167,14 +169,14 @@ def misuse(data: Path, from_: str, until: str, as_json: bool) -> int:
             print(f"共 {len(found)} 项 irregular uses found")
         return 0
 
-    return _refusing("无法查找 cannot look", look)
+    return refusing("无法查找 cannot look", look)
 
 
 def quality(data: Path, day: str, as_json: bool) -> int:
     def judge() -> int:
         wanted = day or datetime.fromtimestamp(time.time() - 86_400, CHINA).strftime("%Y-%m-%d")
         of = filter_from({"from": wanted, "until": wanted})
-        with _reader(data) as reader:
+        with reading(data) as reader:
             queries = SqliteLedgerQueries(reader)
             rows = list(closed_rows(queries, of))
             result = {"ledger": "in_out", "day": wanted, **day_quality(rows)}
@@ -197,12 +199,12 @@ def quality(data: Path, day: str, as_json: bool) -> int:
             )
         return 0
 
-    return _refusing("无法评分 cannot judge", judge)
+    return refusing("无法评分 cannot judge", judge)
 
 
 def tasks_list(data: Path, state: str, kind: str, as_json: bool) -> int:
     def show() -> int:
-        with _reader(data) as reader:
+        with reading(data) as reader:
             found = reader.read(lambda conn: listed(conn, state=state, kind=kind, limit=1000))
         if as_json:
             _print([asdict(t) for t in found])
@@ -213,7 +215,7 @@ def tasks_list(data: Path, state: str, kind: str, as_json: bool) -> int:
         print(f"共 {len(found)} 项 tasks")
         return 0
 
-    return _refusing("无法列出 cannot list", show)
+    return refusing("无法列出 cannot list", show)
 
 
 def tasks_close(data: Path, task_id: str, by: str, why: str) -> int:
@@ -222,4 +224,4 @@ def tasks_close(data: Path, task_id: str, by: str, why: str) -> int:
         print(f"{done}: 已关闭 closed")
         return 0
 
-    return _refusing("未关闭 not closed", close)
+    return refusing("未关闭 not closed", close)

@@ -70,10 +70,23 @@ def quality_command(
     raise typer.Exit(query_actions.quality(data, day, as_json))
 
 
+@app.command("uploads")
+def uploads_command(
+    profile: Annotated[str, typer.Option(help="平台接口 profile of the platform")] = "yunnan-v1",
+    days: Annotated[int, typer.Option(min=1, max=3650, help="天数 days back")] = 1,
+    data: DataOption = Path("data"),
+    as_json: JsonOption = False,
+) -> None:
+    """上报情况 Each message of the regulator's interface: whether its platform has it, rows accepted, pending and refused."""
+    from gateway import upload_actions
+
+    raise typer.Exit(upload_actions.uploads(data, profile, days, as_json))
+
+
 @tasks.command("list")
 def tasks_list(
     state: Annotated[str, typer.Option(help="open | closed | all")] = "open",
-    kind: Annotated[str, typer.Option(help="counters | misuse; default: both")] = "",
+    kind: Annotated[str, typer.Option(help="counters | misuse | finding | platform | reconcile; default: all")] = "",
     data: DataOption = Path("data"),
     as_json: JsonOption = False,
 ) -> None:

@@ -7,8 +7,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from gateway import upload_actions
 from gateway.adapters.store.connection import LedgerFile
 from gateway.adapters.store.tasks import SqliteTasks
+from gateway.adapters.uplink.profile import BUILT_IN, MESSAGES
 from gateway.domain.records import local_text
 from gateway.domain.tasks import NewTask
 from gateway.query_commands import app
@@ -99,3 +101,18 @@ def test_a_task_is_closed_by_a_person_with_a_reason_once(data):
     assert run(data, "tasks", "close", task["task_id"], "--by", "王五", "--why", "核对").exit_code == 0
     assert run(data, "tasks", "close", task["task_id"], "--by", "王五", "--why", "核对").exit_code == 2
     assert json.loads(run(data, "tasks", "list", "--state", "closed", "--json").stdout)[0]["reason"] == "核对"
+
+
+def test_uploads_are_told_message_by_message_and_one_that_the_platform_lacks_is_called_so(data, monkeypatch, tmp_path):
+    found = json.loads(run(data, "uploads", "--days", "3650", "--json").stdout)
+    by = {row["message"]: row for row in found["messages"]}
+    assert all(row["is_supported"] for row in by.values()) and set(by) == set(MESSAGES)
+    passages_told = by["inOutRecord"]
+    assert passages_told["accepted"] and passages_told["accepted"] + passages_told["pending"] == len(PASSAGES)
+    text = (BUILT_IN / "yunnan-v1.toml").read_text("utf-8").replace('"dailyReport", ', "").replace("without = []", 'without = ["dailyReport"]')
+    (tmp_path / "other.toml").write_text(text, "utf-8")
+    monkeypatch.setattr(upload_actions, "BUILT_IN", tmp_path)
+    lines = run(data, "uploads", "--profile", "other").stdout.splitlines()
+    assert [line.split()[0] for line in lines if "平台不支持 not supported" in line] == ["dailyReport"]
+    refused = run(data, "uploads", "--profile", "nowhere")
+    assert refused.exit_code == 2 and "No such file" in refused.output
