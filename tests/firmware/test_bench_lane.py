@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 
+from firmware.lane.config import KEYS
 from tools.bench.lane import kept, models
-from tools.bench.lane.figures import provable_gaps, quantile
+from tools.bench.lane.figures import KMH, provable_gaps, quantile
 from tools.bench.lane.interpreter import MICROPYTHON, Job, run_job
 from tools.bench.lane.run import BEAM_TO_EXIT_END_M, CLEAR_MS, measure
 from tools.simulator import geometry
@@ -14,6 +15,7 @@ from tools.simulator import geometry
 BOARD = "kc868_a16"
 SEED = 1
 SEQUENCES = 60
+TAILGATE_M = 6.6  # onboard/plays_vehicles.py
 # What `lvzha bench lane --json` must tell at least (issue of the lane controller).
 NAMED = {
     "steps", "sequences", "invariant_violations", "unexpected_movements", "sensor_to_stop_ms", "closings_on_occupied",
@@ -206,6 +208,16 @@ def test_the_provable_gap_is_the_standards_own():
     gaps = provable_gaps(4.0, 1500)
     assert (gaps["2"], gaps["10"], gaps["25"]) == (4.0, 4.17, 10.42)
     assert provable_gaps(BEAM_TO_EXIT_END_M, CLEAR_MS)["2"] == 5.7
+
+
+def test_a_car_half_a_second_behind_is_too_near_to_be_told_apart_at_every_speed_of_a_gate(figures):
+    nearest = figures["one_vehicle_below_m"]
+    assert nearest == {str(v): round(geometry.one_vehicle_below_m(v, KEYS["loop_clear_ms"][1]), 2) for v in KMH}
+    assert all(v / 3.6 * 0.5 < float(nearest[str(v)]) for v in KMH), (
+        "hence told as one, and nothing closes between the two"
+    )
+    assert figures["follow_ons"] > 0 and figures["follow_ons_told"] == 0
+    assert max(nearest.values()) < TAILGATE_M, "from where on a tailgater has to be told"
 
 
 def test_a_quantile_is_a_measured_value():
