@@ -83,6 +83,19 @@ def test_a_question_shows_its_total_turns_pages_and_gives_a_file(gate: LedgerGat
     expect(page.locator(".told-refused")).to_contain_text("yyyy-MM-dd")
 
 
+@pytest.mark.requirement("S3-17")
+def test_one_link_shows_every_vehicle_that_was_stopped_in_24_months(gate: LedgerGate, visit: Visitors) -> None:
+    page = visit.open("/ledger")
+    page.locator("#stops").click()
+    rows = page.locator(".ledger-rows tbody tr")
+    expect(rows.first).to_contain_text("禁行")
+    expect(page.locator("#total")).to_have_text(str(rows.count()))
+    assert (
+        page.locator("[name=from]").input_value() == "2021-11-15"
+        and page.locator(".ledger-rows .is-bad").count() == rows.count()
+    )
+
+
 @pytest.mark.requirement("X-22", "S0-90")
 def test_a_task_is_closed_only_with_a_name_and_a_reason(gate: LedgerGate, visit: Visitors) -> None:
     page = visit.open("/tasks")
