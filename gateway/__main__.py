@@ -131,6 +131,17 @@ def check(
 
 
 @app.command()
+def compliance(
+    data: Annotated[Path | None, typer.Option(help="账本目录，另判 95% 各项 a ledger whose rates are judged too")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """合规 Each clause of the standard with its source: fields, format, retention, time, rates; 1 when one is broken."""
+    from gateway import compliance_actions
+
+    raise typer.Exit(compliance_actions.compliance(data, as_json))
+
+
+@app.command()
 def coverage(as_json: JsonOption = False, root: Annotated[Path, typer.Option(help="project folder")] = Path()) -> None:
     """需求覆盖 Which requirement is proven by which test or benchmark, and which are open."""
     from tools.coverage import report

@@ -55,6 +55,7 @@ from gateway.adapters.vision.process import VisionProcess
 from gateway.adapters.web.app import create_app
 from gateway.adapters.web.server import ConsoleServer
 from gateway.clock import SystemClock
+from gateway.compliance_actions import judged
 from gateway.config import ConfigRefused, Settings, load
 from gateway.domain import technicians
 from gateway.domain.labels import Keeping
@@ -68,6 +69,7 @@ from gateway.services.camera_alarms import tell_cameras
 from gateway.services.capture import VehicleCapture
 from gateway.services.changes import Changes
 from gateway.services.commissioning_desk import CommissioningDesk
+from gateway.services.compliance import Judged
 from gateway.services.conditions import Conditions
 from gateway.services.counting import CounterDesk
 from gateway.services.desk import SiteDesk
@@ -100,6 +102,8 @@ from gateway.services.register_book import RegisterBook
 from gateway.services.register_desk import RegisterDesk
 from gateway.services.register_watch import RegisterWatch
 from gateway.services.relay import Relay, RelaySettings
+from gateway.services.self_probes import probes
+from gateway.services.self_test import SelfTest
 from gateway.services.technician_desk import TechnicianDesk
 from gateway.services.use_records import UseDesk
 from gateway.services.visit_watch import VisitWatch
@@ -287,8 +291,21 @@ class Gateway:
         self.visitors = self._open_visitors()
         self.console = ConsoleServer(create_app(self.desk, self.frames, title=settings.site.name, registers=RegisterDesk(self.register_book, self.audit, tables, settings.site.data_dir), office=self.office, ledger=ledger, policy=self.policy, evidence=self.evidence, quality=self.quality, findings=(sides, self.eyes.clips.path),
                                                 labels=LabelDesk(self.labels, self.keeping, self.clock, {lane.id: lane.name for lane in settings.lanes}) if self.labels else None,
-                                                drivers=self.visitors.gate if self.visitors else None, zones=self.grounds.desk, two=self.two),
+                                                drivers=self.visitors.gate if self.visitors else None, zones=self.grounds.desk, two=self.two, self_test=(self._self_test(sides, regulator), self._clauses)),
                                      host=settings.web.host, port=settings.web.port)  # fmt: skip
+
+    def _self_test(self, sides: SqliteSides, regulator: Any) -> SelfTest:
+        lanes = {name: desk.now for name, desk in self.desks.items()}
+        return SelfTest(
+            probes(lanes=lanes, frames=self.frames, cameras=[c.code for c in self.settings.cameras], photographs=photo, cut=self.frames.clip,
+                   clips=self.eyes.clips, sides=sides, book=self.book, registers=self.register_book.store, queries=self.queries,
+                   rows=SqliteLedgerQueries(self.reading_apart), store=self.outbox, free_share=lambda: _free_share(self.settings.site.data_dir),
+                   greet=lambda: regulator.heartbeat(self._status()), clock=self.clock),
+            self.register_book.store, self.clock,
+        )  # fmt: skip
+
+    async def _clauses(self) -> list[Judged]:
+        return await asyncio.to_thread(judged, self.settings.site.data_dir, self.clock.wall_ms())
 
     async def run(self) -> None:
         loop = self.loop = asyncio.get_running_loop()

@@ -33,6 +33,7 @@ from gateway.adapters.web.refusals import Refusal
 from gateway.adapters.web.register_pages import create_register_pages
 from gateway.adapters.web.renderer import Renderer
 from gateway.adapters.web.request_pages import DriverGate, create_request_pages
+from gateway.adapters.web.self_test_pages import Clauses, create_self_test_pages
 from gateway.adapters.web.zone_pages import create_zone_pages
 from gateway.services.desk_port import Desk
 from gateway.services.evidence_desk import EvidenceDesk
@@ -44,6 +45,7 @@ from gateway.services.policy_desk import PolicyDesk
 from gateway.services.ports import Frames, Sides
 from gateway.services.quality_desk import QualityDesk
 from gateway.services.register_desk import RegisterDesk
+from gateway.services.self_test import SelfTest
 from gateway.services.two_person import TwoPersons
 from gateway.services.zone_desk import ZoneDesk
 
@@ -66,10 +68,11 @@ def create_app(
     drivers: DriverGate | None = None,
     zones: ZoneDesk | None = None,
     two: TwoPersons | None = None,
+    self_test: tuple[SelfTest, Clauses] | None = None,
 ) -> FastAPI:
     """The console for one gateway. title: shown in the browser's tab, usually the enterprise's name.
 
-    registers, office, ledger, labels, policy, evidence, quality, findings, drivers, zones: None leaves their pages out.
+    registers, office, ledger, labels, policy, evidence, quality, findings, drivers, zones, self_test: None leaves their pages out.
     two: None: what needs two persons cannot be done here.
 
     The interactive pages of FastAPI load scripts from elsewhere and are off; /api/openapi.json is the reference.
@@ -120,6 +123,9 @@ def create_app(
     if two is not None:
         renderer.sections += [("/confirmations", "confirmations")]
         app.include_router(create_confirm_pages(two, PageMaker(board, renderer)))
+    if self_test is not None:
+        renderer.sections += [("/self-test", "self_test")]
+        app.include_router(create_self_test_pages(*self_test, PageMaker(board, renderer)))
     if labels is not None:
         renderer.sections += [("/labelling", "labelling")]
         app.include_router(create_labelling_pages(labels, PageMaker(board, renderer)))
