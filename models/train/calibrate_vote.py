@@ -3,8 +3,9 @@
 Passes are drawn, not streamed: a vehicle's picture (every other one a training scene, never a validation one; the rest
 drawn lorries of all kinds) becomes a burst of FRAMES in which the plate grows and moves, all spoilt by the same blur,
 weather and light, mild to severe; the shipped models read it and domain.plate_vote votes with its log odds as they are.
-`right`: the first candidate is the plate. The fit (Platt 1999) is made on two thirds of the passes; what it does to the
-others is printed. `--write` puts it into gateway/domain/plate_vote.toml. Every pass is on disk once it is voted on, so
+`right`: the first candidate is the plate. The fit (Platt 1999) is made on two thirds of the passes and printed with what
+it does to the others. `--write` puts it into gateway/domain/plate_vote.toml where it makes those others better (Brier
+score), and else says there that the log odds stand as they are. Every pass is on disk once it is voted on, so
 an interrupted run goes on where it stopped. Run again after each training of the reader or the detector.
 """
 
@@ -139,15 +140,24 @@ def rows_of(count: int, seed: int, work: Path) -> list[Row]:
     return [Row(**row) for number, row in sorted(done.items()) if number < count and "best" in row]
 
 
+def brier(rows: Sequence[Row], calibration: Calibration) -> float:
+    """Mean squared distance of the confidences from what was so; the less the better."""
+    return float(np.mean([(calibration.confidence(row.log_odds) - row.is_right) ** 2 for row in rows]))
+
+
+def chosen(fit: Calibration, aside: Sequence[Row]) -> Calibration:
+    """The fit where it is better on passes that it was not made from, else the log odds as they are."""
+    return fit if brier(aside, fit) < brier(aside, Calibration()) else Calibration()
+
+
 def told(rows: Sequence[Row], calibration: Calibration) -> str:
     """What these passes come to with and without it: Brier score, and what passes the vote's confidence gate."""
     parts = []
     for name, one in (("as they are", Calibration()), ("calibrated", calibration)):
         sure = [one.confidence(row.log_odds) for row in rows]
-        brier = np.mean([(c - row.is_right) ** 2 for c, row in zip(sure, rows, strict=True)])
         gate = VoteGates().min_confidence
         passed = [row for c, row in zip(sure, rows, strict=True) if c >= gate and row.reason in ("", "low_confidence")]
-        parts.append(f"{name}: Brier {brier:.4f}, from {gate} on {len(passed)} of {len(rows)}, "
+        parts.append(f"{name}: Brier {brier(rows, one):.4f}, from {gate} on {len(passed)} of {len(rows)}, "
                      f"{sum(not row.is_right for row in passed)} wrong")  # fmt: skip
     return "; ".join(parts)
 
@@ -168,11 +178,14 @@ def main() -> None:
     print(f"fitted on: {told(used, calibration)}\nkept aside: {told(aside, calibration)}")
     if args.write:
         text = CALIBRATION_FILE.read_text(encoding="utf-8")
+        kept_one = chosen(calibration, aside)
         source = (
-            f"python -m models.train.calibrate_vote --count {args.count} --seed {args.seed}, "
-            f"{datetime.now(UTC):%Y-%m-%d}: {len(used)} passes, {sum(not r.is_right for r in used)} first candidates wrong"
+            f"python -m models.train.calibrate_vote --count {args.count} --seed {args.seed}, {datetime.now(UTC):%Y-%m-%d}: "
+            f"{len(rows)} first candidates, {wrong} wrong; a fit to two thirds (slope {calibration.slope:.3f}, offset "
+            f"{calibration.offset:.3f}) gives the others a Brier score of {brier(aside, calibration):.4f}, without it "
+            f"{brier(aside, Calibration()):.4f}: " + ("taken" if kept_one is calibration else "not taken")
         )
-        for key, value in (("slope", f"{calibration.slope:.4f}"), ("offset", f"{calibration.offset:.4f}"),
+        for key, value in (("slope", f"{kept_one.slope:.4f}"), ("offset", f"{kept_one.offset:.4f}"),
                            ("source", json.dumps(source))):  # fmt: skip
             text = re.sub(rf"^{key} = .*$", lambda _, k=key, v=value: f"{k} = {v}", text, flags=re.MULTILINE)
         CALIBRATION_FILE.write_text(text, encoding="utf-8")
