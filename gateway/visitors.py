@@ -34,7 +34,7 @@ class Visitors:
     """`gate` is for the console. on_loop: calls a function on the gateway's loop, from any thread."""
 
     def __init__(self, settings: Settings, file: LedgerFile, *, ledger: SqliteLedger, book: RegisterBook, clock: Clock, conditions: Conditions,
-                 on_loop: Callable[[Callable[[], None]], None]) -> None:  # fmt: skip
+                 on_loop: Callable[[Callable[[], None]], object]) -> None:  # fmt: skip
         given = settings.drivers
         assert given.base_url
         self._clock, self._conditions, self._on_loop = clock, conditions, on_loop

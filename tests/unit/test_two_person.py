@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gateway.adapters.policies.files import over_limit_terms
@@ -245,9 +247,8 @@ async def test_an_act_that_has_become_impossible_says_why(site):
 
 @pytest.mark.requirement("X-42")
 async def test_no_command_of_the_command_line_goes_around_the_second_person(site):
-    hands = by_hand(
-        site.evidence, site.policy, site.registers, None, site.goods, None, site, site.two, SqliteRegisters(site.file)
-    )  # type: ignore[arg-type]
+    nobody: Any = None  # audits and tasks are not asked here
+    hands = by_hand(site.evidence, site.policy, site.registers, nobody, site.goods, nobody, site, site.two, SqliteRegisters(site.file))  # fmt: skip
     await site.policy.load_shipped("certificates")
     site.policy.activate(policy_id="certificates", version=1, by="王经理")
     site.policy.order_level(level="2", by="王经理", reason="市通知")
