@@ -45,7 +45,7 @@ class NetworkingBook:
 
     def counts(self) -> dict[str, int]:
         """state -> vehicles of China VI in use."""
-        found = dict.fromkeys(STATES, 0)
+        found: dict[str, int] = dict.fromkeys(STATES, 0)
         for brief in self._of_stage_six():
             found[state_of(brief.values)] += 1
         return found
