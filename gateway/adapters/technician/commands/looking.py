@@ -254,12 +254,11 @@ def messages(
     as_json: JsonOption = False,
 ) -> None:
     """全部消息 Every message of a lane, and of its gateway to all lanes, as it comes; the retained ones first."""
-    if unknown := sorted(set(names or ()) - set(contract.NAMES)):
-        typer.echo(
-            f"没有这种消息 no such message: {', '.join(unknown)}; allowed: {', '.join(contract.NAMES)}", err=True
-        )
+    hearable = (*contract.LANE_WRITES, *contract.SITE_NAMES)
+    if unknown := sorted(set(names or ()) - set(hearable)):
+        typer.echo(f"听不到这种消息 not to be heard: {', '.join(unknown)}; allowed: {', '.join(hearable)}", err=True)
         raise typer.Exit(2)
-    wanted = set(names or contract.NAMES)
+    wanted = set(names or hearable)
 
     def tell(heard: Any) -> None:
         if heard.name in wanted:
