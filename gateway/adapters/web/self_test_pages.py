@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 from gateway.adapters.web.page import PageMaker
 from gateway.adapters.web.pages import language_of
 from gateway.adapters.web.texts import texts
+from gateway.domain.dictionary import code_table
 from gateway.domain.records import local_text
 from gateway.services.compliance import Judged
 from gateway.services.self_test import Function, SelfTest
@@ -25,7 +26,7 @@ def create_self_test_pages(test: SelfTest, clauses: Clauses, maker: PageMaker) -
     @router.get("/self-test", include_in_schema=False)
     async def page(request: Request) -> HTMLResponse:
         t = texts(language_of(request))
-        gates = [(t.label("flow_kind", g.flow), g.entrances) for g in test.inventory()]
+        gates = [(code_table("flow_kind").label(g.flow, t.language), g.entrances) for g in test.inventory()]
         return maker.page(request, "self_test.html.j2", gates=gates)
 
     @router.get("/self-test/functions", include_in_schema=False)
