@@ -295,7 +295,8 @@ def from_doc(doc: dict[str, Any]) -> Pass:
     doc = dict(doc)
     for name, cls in _PARTS:
         if doc.get(name):
-            doc[name] = cls(**{k: tuple(v) if v.__class__ is list else v for k, v in doc[name].items()})
+            values: dict[str, Any] = {k: tuple(v) if v.__class__ is list else v for k, v in doc[name].items()}
+            doc[name] = cls(**values)
     for name in ("evidence", "notes"):
         doc[name] = tuple(doc.get(name, ()))
     return Pass(**doc)
