@@ -124,8 +124,12 @@ class QualityDesk:
 
     async def day(self, day: str) -> dict[str, Any]:
         """quality.day_quality of one day. Raises RetentionRefused for what is no day."""
+        return await asyncio.to_thread(self.figures, day)
+
+    def figures(self, day: str) -> dict[str, Any]:
+        """What `day` gives, for a thread."""
         from_ms = day_ms(day)
-        return await asyncio.to_thread(lambda: day_quality(self._closed(from_ms, from_ms + DAY_MS)))
+        return day_quality(self._closed(from_ms, from_ms + DAY_MS))
 
     async def linked(self) -> dict[str, Any]:
         """Passages a day and how many of them the regulator took, days of a response apart; some normal days drawn by a seed."""

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
+from gateway.domain.ledger_facts import FIRST_MS_OF_DAY_0
 from gateway.domain.records import local_text
 from gateway.domain.tasks import NewTask
 from gateway.services.evidence_desk import DAY_MS, day_ms
@@ -94,16 +95,16 @@ class Reconciler:
 
     def _night(self, now_ms: int) -> int:
         """Number of the newest day whose night comparison is due."""
-        return (now_ms - self._nightly_ms + 28_800_000) // DAY_MS - 1
+        return (now_ms - self._nightly_ms - FIRST_MS_OF_DAY_0) // DAY_MS - 1
 
     def _due_days(self, now_ms: int) -> list[str]:
         """Today; the last days once a night; and every day since the last comparison."""
-        today = (now_ms + 28_800_000) // DAY_MS
+        today = (now_ms - FIRST_MS_OF_DAY_0) // DAY_MS
         done = self._queue.mark("reconcile.day")
-        last = (self._queue.mark("reconcile.slot") * self._every_ms + 28_800_000) // DAY_MS or today
+        last = (self._queue.mark("reconcile.slot") * self._every_ms - FIRST_MS_OF_DAY_0) // DAY_MS or today
         back = self._days if self._night(now_ms) > done else 0
         first = max(min(today - back, last), today - MOST_DAYS)
-        return [local_text(day * DAY_MS - 28_800_000)[:10] for day in range(first, today + 1)]
+        return [local_text(day * DAY_MS + FIRST_MS_OF_DAY_0)[:10] for day in range(first, today + 1)]
 
     # ------------------------------------------------------------ one comparison
 
