@@ -132,7 +132,9 @@ def check(
 
 @app.command()
 def compliance(
-    data: Annotated[Path | None, typer.Option(help="账本目录，另判 95% 各项 a ledger whose rates are judged too")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="账本目录，另判 95% 各项 a ledger whose rates are judged too")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """合规 Each clause of the standard with its source: fields, format, retention, time, rates; 1 when one is broken."""

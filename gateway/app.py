@@ -262,8 +262,20 @@ class Gateway:
             LedgerReader(settings.site.data_dir),
         )
         self.ledger_query = LedgerQuery(SqliteLedgerQueries(self.reading_apart))
-        self.two = two_persons(self.file, self.ledger, self.clock, self.evidence, self.policy, self.register_book, tell=self._two_wait)
-        hands = by_hand(self.evidence, self.policy, self.register_book, self.audit, goods, self.tasks, self.clock, self.two, self.registers)
+        self.two = two_persons(
+            self.file, self.ledger, self.clock, self.evidence, self.policy, self.register_book, tell=self._two_wait
+        )
+        hands = by_hand(
+            self.evidence,
+            self.policy,
+            self.register_book,
+            self.audit,
+            goods,
+            self.tasks,
+            self.clock,
+            self.two,
+            self.registers,
+        )
         self.control = ControlServer(settings.site.data_dir, hands.do)
         self.counters = CounterDesk(SqliteCounters(self.watch_reader), self.tasks, self.clock, self.conditions,
                                     lambda lane: self.desks[lane].place.name if lane in self.desks else lane)  # fmt: skip
@@ -287,7 +299,9 @@ class Gateway:
             applied=self.lists.applied, enterprise_code=settings.site.enterprise_code, entrance_code=settings.lanes[0].entrance_code,
             wake_relay=self.relay.notify, tell=self.platform_findings.tell, beside=reports.parts,
         )  # fmt: skip
-        self.grounds = Grounds(settings, self.file, ledger=self.ledger, frames=self.frames, clock=self.clock, conditions=self.conditions)
+        self.grounds = Grounds(
+            settings, self.file, ledger=self.ledger, frames=self.frames, clock=self.clock, conditions=self.conditions
+        )
         self.visitors = self._open_visitors()
         self.console = ConsoleServer(create_app(self.desk, self.frames, title=settings.site.name, registers=RegisterDesk(self.register_book, self.audit, tables, settings.site.data_dir), office=self.office, ledger=ledger, policy=self.policy, evidence=self.evidence, quality=self.quality, findings=(sides, self.eyes.clips.path),
                                                 labels=LabelDesk(self.labels, self.keeping, self.clock, {lane.id: lane.name for lane in settings.lanes}) if self.labels else None,
@@ -401,7 +415,9 @@ class Gateway:
             return Visitors(self.settings, self.file, ledger=self.ledger, book=self.register_book, clock=self.clock,
                             conditions=self.conditions, on_loop=self._soon)  # fmt: skip
         except StoreRefused as refused:
-            self.conditions.raise_("drivers.unusable", "warning", f"司机自助登记无法启用：{refused}", f"drivers: {refused}")
+            self.conditions.raise_(
+                "drivers.unusable", "warning", f"司机自助登记无法启用：{refused}", f"drivers: {refused}"
+            )
             return None
 
     def _soon(self, action: Callable[[], None]) -> None:
@@ -410,7 +426,13 @@ class Gateway:
             self.loop.call_soon_threadsafe(action)
 
     def _two_wait(self, waiting: int) -> None:
-        self._say(waiting > 0, "two_person.waiting", "info", f"{waiting} 项操作等待另一人确认", f"{waiting} acts wait for a second person")
+        self._say(
+            waiting > 0,
+            "two_person.waiting",
+            "info",
+            f"{waiting} 项操作等待另一人确认",
+            f"{waiting} acts wait for a second person",
+        )
 
     async def _keep_labels(self) -> None:
         """The consent is entered as it stands in the settings, then corrections are looked for, for ever."""

@@ -140,14 +140,20 @@ class Drivers(_Section):
 class TagReader(_Section):
     code: str = Field(pattern=r"^[0-9A-Za-z-]{1,15}$", description="tag reader code 标签读写器编号")
     name: str = Field(min_length=1, max_length=20, description="name 名称")
-    url: str = Field(pattern=r"^tcp://[^/:]+:\d{1,5}$", description="tcp://address:port at which it tells tags as lines")
-    prefix: str = Field("", pattern=r"^[0-9A-Za-z-]{0,24}$", description="tags of machines begin so; others are not looked at")
+    url: str = Field(
+        pattern=r"^tcp://[^/:]+:\d{1,5}$", description="tcp://address:port at which it tells tags as lines"
+    )
+    prefix: str = Field(
+        "", pattern=r"^[0-9A-Za-z-]{0,24}$", description="tags of machines begin so; others are not looked at"
+    )
 
 
 class Zone(_Section):
     code: str = Field(pattern=r"^[0-9a-z-]{1,15}$", description="work area code 作业区编号")
     name: str = Field(min_length=1, max_length=30, description="name 名称")
-    cameras: tuple[str, ...] = Field((), description="codes of cameras whose pictures are asked for environmental codes")
+    cameras: tuple[str, ...] = Field(
+        (), description="codes of cameras whose pictures are asked for environmental codes"
+    )
     readers: tuple[str, ...] = Field((), description="codes of tag readers at the ways in")
     least_stage: Literal["1", "2", "3", "4", "D"] | None = Field(
         None, description="machines below this emission stage may not work here; default: any may"
@@ -218,7 +224,9 @@ class Settings(_Section):
                     )
         self._zones_joined_up(cameras)
         if self.drivers.base_url and self.drivers.port == self.web.port:
-            raise ValueError(f"drivers.port {self.drivers.port} is web.port; the page for phones needs a port of its own")
+            raise ValueError(
+                f"drivers.port {self.drivers.port} is web.port; the page for phones needs a port of its own"
+            )
         return self
 
     def _zones_joined_up(self, cameras: list[str]) -> None:
@@ -228,10 +236,14 @@ class Settings(_Section):
                 raise ValueError(f"zone {zone.code}: no camera and no tag reader watches it; name cameras or readers")
             for camera in zone.cameras:
                 if camera not in cameras:
-                    raise ValueError(f"zone {zone.code}: camera {camera!r} is not in [[cameras]]; allowed are {', '.join(cameras)}")
+                    raise ValueError(
+                        f"zone {zone.code}: camera {camera!r} is not in [[cameras]]; allowed are {', '.join(cameras)}"
+                    )
             for reader in zone.readers:
                 if reader not in readers:
-                    raise ValueError(f"zone {zone.code}: reader {reader!r} is not in [[tag_readers]]; allowed are {', '.join(readers) or 'none'}")
+                    raise ValueError(
+                        f"zone {zone.code}: reader {reader!r} is not in [[tag_readers]]; allowed are {', '.join(readers) or 'none'}"
+                    )
                 readers[reader] += 1
         if wrong := next((code for code, n in readers.items() if n != 1), None):
             raise ValueError(f"tag reader {wrong}: must belong to exactly one zone, belongs to {readers[wrong]}")
@@ -280,7 +292,21 @@ def _sentence(path: Path, error: ErrorDetails) -> str:
                 section = next(
                     (
                         c
-                        for c in (Site, Broker, Web, Sntp, Uplink, Reading, Labelling, Lookup, Drivers, Camera, Lane, TagReader, Zone)
+                        for c in (
+                            Site,
+                            Broker,
+                            Web,
+                            Sntp,
+                            Uplink,
+                            Reading,
+                            Labelling,
+                            Lookup,
+                            Drivers,
+                            Camera,
+                            Lane,
+                            TagReader,
+                            Zone,
+                        )
                         if c.__name__ in str(annotation)
                     ),
                     section,
@@ -296,7 +322,21 @@ def reference() -> list[tuple[str, str, str, str]]:
     for name, field in Settings.model_fields.items():
         section = next(
             c
-            for c in (Site, Broker, Web, Sntp, Uplink, Reading, Labelling, Lookup, Drivers, Camera, Lane, TagReader, Zone)
+            for c in (
+                Site,
+                Broker,
+                Web,
+                Sntp,
+                Uplink,
+                Reading,
+                Labelling,
+                Lookup,
+                Drivers,
+                Camera,
+                Lane,
+                TagReader,
+                Zone,
+            )
             if c.__name__ in str(field.annotation)
         )
         prefix = f"[[{name}]]" if "tuple" in str(field.annotation) else f"[{name}]"

@@ -164,7 +164,9 @@ def activate(pack: str, by: str, from_time: str, why: str, config: Path) -> int:
     def action(do: Callable[..., Any]) -> str:
         doc = plain(read_document(find_pack(pack)))
         name = do("policy.load", doc=doc)
-        done = do("policy.activate", policy_id=doc["policy_id"], version=doc["version"], by=by, from_time=from_time, why=why)
+        done = do(
+            "policy.activate", policy_id=doc["policy_id"], version=doc["version"], by=by, from_time=from_time, why=why
+        )
         return f"{name}: " + asked_or(done, f"计划自 planned from {from_time}" if from_time else "已激活 in force")
 
     return _change(config, action)
@@ -172,7 +174,9 @@ def activate(pack: str, by: str, from_time: str, why: str, config: Path) -> int:
 
 def withdraw(policy_id: str, by: str, why: str, config: Path) -> int:
     def action(do: Callable[..., Any]) -> str:
-        return f"{policy_id}: " + asked_or(do("policy.withdraw", policy_id=policy_id, by=by, why=why), "已停用 withdrawn")
+        return f"{policy_id}: " + asked_or(
+            do("policy.withdraw", policy_id=policy_id, by=by, why=why), "已停用 withdrawn"
+        )
 
     return _change(config, action)
 

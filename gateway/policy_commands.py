@@ -84,7 +84,11 @@ def list_packs(config: ConfigOption = Path("site.toml")) -> None:
 
 @app.command()
 def activate(
-    pack: PackArgument, by: ByOption, from_time: FromOption = "", why: ReplaceOption = "", config: ConfigOption = Path("site.toml")
+    pack: PackArgument,
+    by: ByOption,
+    from_time: FromOption = "",
+    why: ReplaceOption = "",
+    config: ConfigOption = Path("site.toml"),
 ) -> None:
     """激活 Load a pack and put it in force, now or from a time on; another person confirms where it replaces one."""
     from gateway import policy_actions

@@ -182,7 +182,12 @@ class _Judgement:
             return None
         if vehicle.network_status == "0":
             return self._by_pack("networking", "V05", "国六重型车未联网", "China VI heavy vehicle is not networked")
-        return self._by_pack("networking", "V05", "国六重型车联网状态未知", "Whether this China VI heavy vehicle is networked is not known")
+        return self._by_pack(
+            "networking",
+            "V05",
+            "国六重型车联网状态未知",
+            "Whether this China VI heavy vehicle is networked is not known",
+        )
 
     def _booking(self) -> _Objection | None:
         if self.facts.direction == "out" or self.facts.has_booking:

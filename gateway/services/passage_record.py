@@ -10,7 +10,9 @@ from gateway.domain.passing import Pass
 
 UNREAD = "未识别"
 PASSAGE_STATE = {"in": "1", "out": "2"}
-NETWORK_UNKNOWN = "X"  # nobody has said whether the vehicle is networked; each profile says what its platform is told then
+NETWORK_UNKNOWN = (
+    "X"  # nobody has said whether the vehicle is networked; each profile says what its platform is told then
+)
 
 _VEHICLE_FIELDS = (
     "vehicle_type", "vin", "register_date", "vehicle_model", "engine_model", "engine_maker", "engine_no", "fuel_type",

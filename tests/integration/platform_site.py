@@ -61,7 +61,9 @@ class PlatformSite(Gateway):
     with_reports: master data, alarms, counts and day reports are told too, as in the gateway.
     """
 
-    def __init__(self, folder: Path, regulator: RegulatorProcess, pulls: PullSettings = FAST_PULLS, *, with_reports: bool = False) -> None:
+    def __init__(
+        self, folder: Path, regulator: RegulatorProcess, pulls: PullSettings = FAST_PULLS, *, with_reports: bool = False
+    ) -> None:
         super().__init__(folder, regulator)
         self.regulator, self.lanes, self.is_closed = regulator, (1, 0, 1), False
         self.ledger, self.queries, self.sides = (
@@ -91,7 +93,9 @@ class PlatformSite(Gateway):
                                    pass_of=self.queries.find_pass, photo_of=self._photo_path, conditions=lambda: list(self.conditions.values()))  # fmt: skip
         self.days = DayReports(self.outbox, told, self.client, self.clock, every_s=0,
                                quality=lambda day: {"completeness_percent": 99.5, "recognition_percent": None})  # fmt: skip
-        self.reconciler = Reconciler(told, self.outbox, self.client, self.tasks, self.clock, is_up=lambda: self.relay.is_up)
+        self.reconciler = Reconciler(
+            told, self.outbox, self.client, self.tasks, self.clock, is_up=lambda: self.relay.is_up
+        )
         self.master = MasterUploads(self.outbox, self.client, rows, self.clock, enterprise_code=ENTERPRISE,
                                     view=CameraView(True, "10.9.0.1", 8554), on_condition=self._on_condition)  # fmt: skip
         self.uploads = PlatformUploads(
@@ -147,7 +151,14 @@ class PlatformSite(Gateway):
     # ------------------------------------------------------------ the plant's side
 
     async def end(
-        self, way: str, plate: str = "云A12345", *, minutes_ago: float = 1, number: int = 1, verdict: Verdict | None = None, **vehicle: str
+        self,
+        way: str,
+        plate: str = "云A12345",
+        *,
+        minutes_ago: float = 1,
+        number: int = 1,
+        verdict: Verdict | None = None,
+        **vehicle: str,
     ) -> Pass:
         """A pass ends as the lane desk ends it, with photographs."""
         place, at_ms = PLACES[way], self.clock.wall_ms() - round(minutes_ago * 60_000)

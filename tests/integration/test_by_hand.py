@@ -86,7 +86,9 @@ class Running:
         self.goods = GoodsDesk(ledger=ledger, sides=SqliteSides(self.file), queries=self.queries, clock=clock)
         self.tasks = SqliteTasks(self.file)
         two = two_persons(self.file, ledger, clock, evidence, policy, self.registers)
-        hands = by_hand(evidence, policy, self.registers, audit, self.goods, self.tasks, clock, two, SqliteRegisters(self.file))
+        hands = by_hand(
+            evidence, policy, self.registers, audit, self.goods, self.tasks, clock, two, SqliteRegisters(self.file)
+        )
         self.server = ControlServer(data, hands.do)
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()

@@ -228,8 +228,13 @@ def test_one_plate_of_two_colours_is_as_strict_as_the_stricter():
 
 
 @pytest.mark.requirement("X-02")
-async def test_where_the_policy_asks_for_bookings_the_list_knows_who_is_booked_and_drops_who_has_used_it(house, roster, monkeypatch):
-    asking = dataclasses.replace(house.lists._book.policy(), packs=tuple(dataclasses.replace(p, booking="refuse") for p in house.lists._book.policy().packs))
+async def test_where_the_policy_asks_for_bookings_the_list_knows_who_is_booked_and_drops_who_has_used_it(
+    house, roster, monkeypatch
+):
+    asking = dataclasses.replace(
+        house.lists._book.policy(),
+        packs=tuple(dataclasses.replace(p, booking="refuse") for p in house.lists._book.policy().packs),
+    )
     monkeypatch.setattr(house.lists._book, "policy", lambda: asking)
     goods = GoodsDesk(ledger=house.ledger, sides=SqliteSides(house.file), queries=house.queries, clock=house.clock)
     house.lists._booked = goods.booked

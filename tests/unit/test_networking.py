@@ -23,17 +23,29 @@ def site(tmp_path: Path):
 
 
 def vehicle(site: Site, plate: str, stage: str, status: str) -> str:
-    values = {"plate_no": plate, "plate_colour": "1", "emission_stage": stage} | ({"network_status": status} if status else {})
+    values = {"plate_no": plate, "plate_colour": "1", "emission_stage": stage} | (
+        {"network_status": status} if status else {}
+    )
     return site.book.state("vehicle", values, source="typed", by="李登记", is_partial=True)
 
 
 @pytest.mark.requirement("S0-36")
-def test_vehicles_of_stage_six_are_counted_by_what_is_known_of_them_and_unknown_is_a_count_of_its_own(site: Site) -> None:
-    for plate, stage, status in (("云A00001", "6", "1"), ("云A00002", "6", "0"), ("云A00003", "6", ""), ("云A00004", "5", "")):
+def test_vehicles_of_stage_six_are_counted_by_what_is_known_of_them_and_unknown_is_a_count_of_its_own(
+    site: Site,
+) -> None:
+    for plate, stage, status in (
+        ("云A00001", "6", "1"),
+        ("云A00002", "6", "0"),
+        ("云A00003", "6", ""),
+        ("云A00004", "5", ""),
+    ):
         vehicle(site, plate, stage, status)
     book = NetworkingBook(site.store)
     assert book.counts() == {LINKED: 1, NOT_LINKED: 1, UNKNOWN: 1}
-    assert [(n.plate_no, n.state, n.source) for n in book.listed()] == [("云A00003", UNKNOWN, ""), ("云A00002", NOT_LINKED, "typed")]
+    assert [(n.plate_no, n.state, n.source) for n in book.listed()] == [
+        ("云A00003", UNKNOWN, ""),
+        ("云A00002", NOT_LINKED, "typed"),
+    ]
     assert book.listed()[1].at_ms and not book.listed()[0].at_ms
 
 
@@ -57,7 +69,9 @@ def test_vehicle_of_which_nobody_has_said_it_is_not_written_down_as_not_linked(s
     p = a_pass(1, "云A00003", "in", 1_795_500_000_000)
     record = passage_record(replace(p, vehicle=dict(vars(known))), place(p.lane), head_photo="", body_photo="")
     assert record["network_status"] == NETWORK_UNKNOWN
-    (field,) = [f for f in load_profile(BUILT_IN / "yunnan-v1.toml").ops["inOutRecord"].fields if f.source == "network_status"]
+    (field,) = [
+        f for f in load_profile(BUILT_IN / "yunnan-v1.toml").ops["inOutRecord"].fields if f.source == "network_status"
+    ]
     assert field.codes is not None and field.codes[NETWORK_UNKNOWN] == "0", "the platform's list has no word for it"
 
 

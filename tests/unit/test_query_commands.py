@@ -109,7 +109,12 @@ def test_uploads_are_told_message_by_message_and_one_that_the_platform_lacks_is_
     assert all(row["is_supported"] for row in by.values()) and set(by) == set(MESSAGES)
     passages_told = by["inOutRecord"]
     assert passages_told["accepted"] and passages_told["accepted"] + passages_told["pending"] == len(PASSAGES)
-    text = (BUILT_IN / "yunnan-v1.toml").read_text("utf-8").replace('"dailyReport", ', "").replace("without = []", 'without = ["dailyReport"]')
+    text = (
+        (BUILT_IN / "yunnan-v1.toml")
+        .read_text("utf-8")
+        .replace('"dailyReport", ', "")
+        .replace("without = []", 'without = ["dailyReport"]')
+    )
     (tmp_path / "other.toml").write_text(text, "utf-8")
     monkeypatch.setattr(upload_actions, "BUILT_IN", tmp_path)
     lines = run(data, "uploads", "--profile", "other").stdout.splitlines()

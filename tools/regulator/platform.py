@@ -22,7 +22,17 @@ from tools.regulator.rsa2 import is_signed_by, sign_answer
 from tools.regulator.rules import CHINA, Refused
 from tools.regulator.storage import Storage
 
-OPS = ("getToken", "enterprise", "barrierInfo", "cameraInfo", "heartBeat", "inOutRecord", "reconcile", *things.KEYS, *things.LISTS)
+OPS = (
+    "getToken",
+    "enterprise",
+    "barrierInfo",
+    "cameraInfo",
+    "heartBeat",
+    "inOutRecord",
+    "reconcile",
+    *things.KEYS,
+    *things.LISTS,
+)
 REMEMBER_MS = 24 * 3600 * 1000
 
 
@@ -314,7 +324,9 @@ class Platform:
         ):
             raise Refused(rules.PARENT_UNKNOWN, f"camera {camera} unknown")
         if told := item.get("platformVisitId"):
-            known_visit = db.execute("select number from visit where enterprise_code = ? and visit_id = ?", (code, item["visitId"])).fetchone()
+            known_visit = db.execute(
+                "select number from visit where enterprise_code = ? and visit_id = ?", (code, item["visitId"])
+            ).fetchone()
             if known_visit is None or told != f"P{known_visit['number']:08d}":
                 raise Refused(rules.FIELD_INVALID, f"platformVisitId: {told!r} is not what this visit was given")
         photos = list(rules.decode_photos(item, min_head_px=self._settings.min_head_px))

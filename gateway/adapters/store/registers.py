@@ -73,7 +73,9 @@ class SqliteRegisters:
         if level is not None and level not in RESPONSE_LEVELS:
             raise VehicleRefused(f"response_level {level!r}: allowed are {', '.join(RESPONSE_LEVELS)}")
         if level is not None and STRICTNESS[level] < STRICTNESS[now := self.response_level()]:
-            raise VehicleRefused(f"response_level {level!r}: 低于现在的 {now}，须双人确认 is below {now}, which takes two persons: lvzha policy level")
+            raise VehicleRefused(
+                f"response_level {level!r}: 低于现在的 {now}，须双人确认 is below {now}, which takes two persons: lvzha policy level"
+            )
         now_ms = int(time.time() * 1000)
 
         change_set = str(ULID.from_timestamp(now_ms / 1000))

@@ -109,7 +109,12 @@ class HttpRegulator:
         op = self._profile.ops.get(row.op)
         if op is None or row.op in (self._profile.token_op, "heartBeat"):
             return Receipt("parked", self._profile.invalid_code, f"op {row.op!r} not in profile {self._profile.id}")
-        record = {**row.record, **self._secrets_of(row.op), "upload_at_ms": row.upload_at_ms, "is_backfill": row.is_backfill}
+        record = {
+            **row.record,
+            **self._secrets_of(row.op),
+            "upload_at_ms": row.upload_at_ms,
+            "is_backfill": row.is_backfill,
+        }
         with self._lock:
             receipt = self._upload(op, [record], row.req_id)
             if self._action(receipt.code) == "parent" and (master := self._master()) is not None:

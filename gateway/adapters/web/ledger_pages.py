@@ -35,7 +35,10 @@ FIELDS = ("plate", "lane", "direction", "stage", "fuel", "control_result", "verd
 CHOICES = {"direction": ("in", "out"), "verdict": ("ALLOW", "DENY", "HOLD"), "source": ("auto", "manual", "paper")}
 TABLES = {"stage": "stage", "fuel": "fuel", "control_result": "control_result", "verdict": "verdict", "end": "end",
           "violation": "violation", "direction": "ledger_direction", "source": "ledger_source"}  # fmt: skip
-SECTION_IDS = {"finding": "found", "counters": "differences"}  # kind of task -> id of its part of the page; else the kind
+SECTION_IDS = {
+    "finding": "found",
+    "counters": "differences",
+}  # kind of task -> id of its part of the page; else the kind
 HOURS = 24
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
