@@ -238,6 +238,9 @@ def test_the_command_line_imports_asks_and_undoes() -> None:
         assert lvzha("export", "vehicle", str(root / "out.csv"), *at)[0] == 0
         assert len(read_table((root / "out.csv").read_bytes()).rows) == len(BROKEN)
         assert lvzha("undo", told["change_id"], "--by", "李", "--why", "旧", *at)[0] == 0
+        assert lvzha("list", "vehicle", "--json", *at)[1]["rows"] != [], "rows are taken out by two persons"
+        asked = json.loads(CliRunner().invoke(app, ["confirm", "list", *at]).stdout)
+        assert CliRunner().invoke(app, ["confirm", "give", asked[0]["id"], "--by", "王", *at]).exit_code == 0
         assert lvzha("list", "vehicle", "--json", *at)[1]["rows"] == []
         assert len(lvzha("history", "vehicle", key, "--json", *at)[1]) == 4
         for bad in (
