@@ -189,7 +189,7 @@ class Gateway:
             "alarmVehicle": self.platform_findings.receive,
         }
         self.pulls = Pulls(regulator, self.outbox, self.clock, {op: self._on_loop(sink) for op, sink in sinks.items()},
-                           on_condition=self._on_relay_condition, settings=PullSettings(**_of_schedule(PullSettings, regulator)))  # fmt: skip
+                           on_condition=self._on_relay_condition, settings=regulator.profile.schedule.of(PullSettings))  # fmt: skip
         self.relay = Relay(self.outbox, regulator, self.clock, status_provider=self._status, on_condition=self._on_relay_condition,
                            settings=_relay_settings(settings, regulator), pulls=self.pulls)  # fmt: skip
         ledger_key, terms = LedgerKey(settings.site.data_dir), load_terms()
@@ -597,10 +597,5 @@ def _free_share(folder: Path) -> float:
 
 
 def _relay_settings(settings: Settings, regulator: Any) -> RelaySettings:
-    found = RelaySettings(**_of_schedule(RelaySettings, regulator))
+    found = regulator.profile.schedule.of(RelaySettings)
     return replace(found, heartbeat_s=settings.uplink.heartbeat_s) if settings.uplink.heartbeat_s else found
-
-
-def _of_schedule(kind: Any, regulator: Any) -> dict[str, Any]:
-    """The profile's figures that this part reads."""
-    return {k: v for k, v in vars(regulator.profile.schedule).items() if k in kind.__dataclass_fields__}

@@ -18,7 +18,7 @@ from gateway.services.day_reports import DayReports
 from gateway.services.desk_port import Condition
 from gateway.services.master_uploads import CameraView, MasterUploads
 from gateway.services.ports import Clock
-from gateway.services.reconcile import Reconciler
+from gateway.services.reconcile import Reconciler, ReportSettings
 from gateway.services.register_port import RegisterStore
 from gateway.services.task_port import Tasks
 
@@ -33,16 +33,14 @@ class PlatformReports:
                  queries: SqliteQueries, tasks: Tasks, conditions: Conditions, clock: Clock,
                  quality: Callable[[str], dict[str, Any]], is_up: Callable[[], bool],
                  on_condition: Callable[[str, Condition | None], None]) -> None:  # fmt: skip
-        told, when = SqliteTold(file), regulator.profile.schedule
+        told, when = SqliteTold(file), regulator.profile.schedule.of(ReportSettings)
         self.master = MasterUploads(outbox, regulator, registers, clock, enterprise_code=settings.site.enterprise_code,
                                     view=camera_view(settings), on_condition=on_condition)  # fmt: skip
         self.alarms = AlarmReports(outbox, told, regulator, clock, barrier_of={lane.id: lane.barrier_code for lane in settings.lanes},
                                    pass_of=queries.find_pass, photo_of=lambda photo_id: _below(file, queries.photo_file(photo_id)),
                                    conditions=conditions.list)  # fmt: skip
-        self.days = DayReports(outbox, told, regulator, clock, quality=quality, nightly_minute=when.nightly_minute,
-                               days=when.reconcile_days, every_s=when.reconcile_s)  # fmt: skip
-        self.reconciler = Reconciler(told, outbox, regulator, tasks, clock, is_up=is_up, every_s=when.reconcile_s,
-                                     nightly_minute=when.nightly_minute, days=when.reconcile_days, retry_waits_s=when.retry_waits_s)  # fmt: skip
+        self.days = DayReports(outbox, told, regulator, clock, quality=quality, settings=when)
+        self.reconciler = Reconciler(told, outbox, regulator, tasks, clock, is_up=is_up, settings=when)
         self.parts: tuple[Callable[[], None], ...] = (
             self.master.tick,
             self.alarms.tick,

@@ -8,9 +8,9 @@ from typing import Any, Final, Protocol
 from gateway.domain.records import local_text
 from gateway.services.evidence_desk import DAY_MS, day_ms
 from gateway.services.ports import Clock, Regulator, UploadQueue
+from gateway.services.reconcile import MINUTE_MS, ReportSettings
 
 OP: Final = "dailyReport"
-MINUTE_MS: Final = 60_000
 
 
 class DayCounts(Protocol):
@@ -25,11 +25,15 @@ class DayReports:
     """tick: in a thread. quality: day yyyy-MM-dd -> completeness_percent and recognition_percent of its rows, None without rows."""
 
     def __init__(self, queue: UploadQueue, counts: DayCounts, regulator: Regulator, clock: Clock, *,
-                 quality: Callable[[str], dict[str, Any]], nightly_minute: int = 30, days: int = 7, every_s: float = 3600) -> None:  # fmt: skip
-        """A day is reported from nightly_minute of the next one on; the last `days` days are looked at anew every every_s."""
+                 quality: Callable[[str], dict[str, Any]], settings: ReportSettings | None = None) -> None:  # fmt: skip
+        when = settings or ReportSettings()
         self._queue, self._counts, self._clock, self._quality = queue, counts, clock, quality
         self._is_able = regulator.can(OP)
-        self._nightly_ms, self._days, self._every_s = nightly_minute * MINUTE_MS, days, every_s
+        self._nightly_ms, self._days, self._every_s = (
+            when.nightly_minute * MINUTE_MS,
+            when.reconcile_days,
+            when.reconcile_s,
+        )
         self._next_s, self._newest = clock.mono_s(), ""
 
     def tick(self) -> None:

@@ -9,6 +9,7 @@ known and goes its own way.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import structlog
@@ -29,6 +30,18 @@ KIND: Final = "reconcile"
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 MOST_DAYS: Final = 31
 SETTLE_MS: Final = 300_000  # a passage of the last minutes of an hour has this long to end
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """reconcile_s: counts are compared, and days looked at anew, so often. nightly_minute: of the day (Asia/Shanghai), from when on
+    the last reconcile_days days are compared too, and the day before is reported. Names are those of a profile's schedule.
+    """
+
+    reconcile_s: float = 3600
+    nightly_minute: int = 30
+    reconcile_days: int = 7
+    retry_waits_s: tuple[float, ...] = (5, 15, 60, 300, 600)
 
 
 class ToldStore(Protocol):
@@ -55,15 +68,11 @@ class Reconciler:
     """tick: in a thread, every few seconds. is_up: whether the platform answers. able: operations whose counts are compared."""
 
     def __init__(self, told: ToldStore, queue: UploadQueue, regulator: Regulator, tasks: Tasks, clock: Clock, *,
-                 is_up: Callable[[], bool], every_s: float = 3600, nightly_minute: int = 30, days: int = 7,
-                 retry_waits_s: tuple[float, ...] = (5, 15, 60, 300, 600)) -> None:  # fmt: skip
+                 is_up: Callable[[], bool], settings: ReportSettings | None = None) -> None:  # fmt: skip
+        when = settings or ReportSettings()
         self._told, self._queue, self._regulator, self._tasks, self._clock = told, queue, regulator, tasks, clock
-        self._is_up, self._every_ms, self._nightly_ms, self._days = (
-            is_up,
-            round(every_s * 1000),
-            nightly_minute * MINUTE_MS,
-            days,
-        )
+        self._is_up, self._every_ms, self._days = is_up, round(when.reconcile_s * 1000), when.reconcile_days
+        self._nightly_ms, retry_waits_s = when.nightly_minute * MINUTE_MS, when.retry_waits_s
         self._waits_s, self._failures, self._not_before_s = retry_waits_s, 0, clock.mono_s()
         self._ops = (
             [op for op in OPS if regulator.can(op)]

@@ -40,7 +40,7 @@ from gateway.services.platform_uploads import PlatformUploads
 from gateway.services.policy_book import PolicyBook
 from gateway.services.ports import Change, NewEntry, NewUpload
 from gateway.services.pulls import Pulls, PullSettings
-from gateway.services.reconcile import Reconciler
+from gateway.services.reconcile import Reconciler, ReportSettings
 from gateway.services.register_book import RegisterBook
 from gateway.services.relay import Relay
 from gateway.services.use_records import UseDesk, uses_of_pass
@@ -91,7 +91,7 @@ class PlatformSite(Gateway):
         told = SqliteTold(self.file)
         self.alarms = AlarmReports(self.outbox, told, self.client, self.clock, barrier_of={p.lane: p.barrier_code for p in PLACES.values()},
                                    pass_of=self.queries.find_pass, photo_of=self._photo_path, conditions=lambda: list(self.conditions.values()))  # fmt: skip
-        self.days = DayReports(self.outbox, told, self.client, self.clock, every_s=0,
+        self.days = DayReports(self.outbox, told, self.client, self.clock, settings=ReportSettings(reconcile_s=0),
                                quality=lambda day: {"completeness_percent": 99.5, "recognition_percent": None})  # fmt: skip
         self.reconciler = Reconciler(
             told, self.outbox, self.client, self.tasks, self.clock, is_up=lambda: self.relay.is_up

@@ -11,6 +11,7 @@ import pytest
 from uplink_bench import FAST, Gateway, RegulatorProcess, fast_profile, master_data, wait_until
 
 from gateway.services.pulls import PullSettings
+from gateway.services.reconcile import ReportSettings
 from gateway.services.relay import RelaySettings
 
 
@@ -303,7 +304,8 @@ def test_settings_of_the_profile_fit_the_relay() -> None:
     schedule = dataclasses.asdict(fast_profile().schedule)
     named = {field.name for field in dataclasses.fields(RelaySettings)}
     pulled = {field.name for field in dataclasses.fields(PullSettings)}
-    assert set(schedule) <= named | pulled, "every setting of a profile is somebody's"
-    settings = RelaySettings(**{name: schedule[name] for name in named & set(schedule)})
+    reported = {field.name for field in dataclasses.fields(ReportSettings)}
+    assert set(schedule) <= named | pulled | reported, "every setting of a profile is somebody's"
+    settings = fast_profile().schedule.of(RelaySettings)
     assert settings.heartbeat_s == 60 and settings.retry_waits_s == (5, 15, 60, 300, 600)
     assert FAST.retry_jitter == settings.retry_jitter

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from gateway.adapters.uplink.token import TokenRules
 
@@ -37,6 +37,9 @@ second question of reconcile."""
 
 class ProfileError(ValueError):
     """A profile cannot be used; the message names the file, the key, its value and what is allowed."""
+
+
+_Part = TypeVar("_Part", bound=Any)
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,10 @@ class Schedule:
     reconcile_s: float = 3600
     nightly_minute: int = 30
     reconcile_days: int = 7
+
+    def of(self, part: type[_Part]) -> _Part:
+        """The settings of one part, a dataclass whose fields are named as here."""
+        return part(**{f.name: getattr(self, f.name) for f in fields(part) if hasattr(self, f.name)})
 
 
 @dataclass(frozen=True)
