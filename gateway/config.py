@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -282,6 +282,14 @@ def load(path: Path) -> Settings:
     return settings.model_copy(update={"site": site, "uplink": uplink})
 
 
+_SECTIONS: Final = (Site, Broker, Web, Sntp, Uplink, Reading, Labelling, Lookup, Drivers, Camera, Lane, TagReader, Zone)
+
+
+def _section(annotation: object) -> type[BaseModel] | None:
+    """The section of the settings that a field holds one or many of."""
+    return next((c for c in _SECTIONS if c.__name__ in str(annotation)), None)
+
+
 def _sentence(path: Path, error: ErrorDetails) -> str:
     where = ".".join(str(part) for part in error["loc"]) or "document"
     if error["type"] == "extra_forbidden":
@@ -289,28 +297,7 @@ def _sentence(path: Path, error: ErrorDetails) -> str:
         for part in error["loc"][:-1]:
             if isinstance(part, str):
                 annotation = section.model_fields[part].annotation
-                section = next(
-                    (
-                        c
-                        for c in (
-                            Site,
-                            Broker,
-                            Web,
-                            Sntp,
-                            Uplink,
-                            Reading,
-                            Labelling,
-                            Lookup,
-                            Drivers,
-                            Camera,
-                            Lane,
-                            TagReader,
-                            Zone,
-                        )
-                        if c.__name__ in str(annotation)
-                    ),
-                    section,
-                )
+                section = _section(annotation) or section
         return f"{path}: {where}: unknown key 未知配置项; allowed are {', '.join(section.model_fields)}"
     shown = "" if error["type"] == "missing" or isinstance(error["input"], dict) else f" = {error['input']!r}"
     return f"{path}: {where}{shown}: {error['msg']}"
@@ -320,25 +307,8 @@ def reference() -> list[tuple[str, str, str, str]]:
     """(key, what is allowed, default, meaning) of every key, for the README and its test."""
     rows = []
     for name, field in Settings.model_fields.items():
-        section = next(
-            c
-            for c in (
-                Site,
-                Broker,
-                Web,
-                Sntp,
-                Uplink,
-                Reading,
-                Labelling,
-                Lookup,
-                Drivers,
-                Camera,
-                Lane,
-                TagReader,
-                Zone,
-            )
-            if c.__name__ in str(field.annotation)
-        )
+        section = _section(field.annotation)
+        assert section, name
         prefix = f"[[{name}]]" if "tuple" in str(field.annotation) else f"[{name}]"
         for key, f in section.model_fields.items():
             schema = section.model_json_schema()["properties"][key]
