@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from gateway.domain.dictionary import registers
 from gateway.domain.field_rules import check_row
 from gateway.domain.ledger_filter import LedgerFilter
-from gateway.domain.policy import Facts, decide
+from gateway.domain.policy import ALLOW, DENY, HOLD, Facts, decide
 from gateway.domain.records import CHINA, local_text
 from gateway.services.lane_view import LaneNow
 from gateway.services.ledger_query import MAX_PAGE, LedgerQueries
@@ -79,8 +79,11 @@ async def _check(book: PolicyBook, store: RegisterStore, clock: Clock) -> Tried:
     at_ms = clock.wall_ms()
     verdict = decide(Facts("", "", "ordinary", "in", book.response_level(), None, None, at_ms=at_ms, site=book.site()), policy)  # fmt: skip
     vehicles = store.counts().get("vehicle", {})
-    return Tried(GREEN, f"VIN 校验有效；{len(policy.packs)} 个规则包判定未识别车辆为 {verdict.verdict}；车辆登记 {sum(vehicles.values())} 条",
+    return Tried(GREEN, f"VIN 校验有效；{len(policy.packs)} 个规则包对未识别车辆的判定为“{_VERDICT_ZH[verdict.verdict]}”；车辆登记 {sum(vehicles.values())} 条",
                  f"VINs are checked; {len(policy.packs)} packs judge an unread vehicle {verdict.verdict}; {sum(vehicles.values())} registered vehicles")  # fmt: skip
+
+
+_VERDICT_ZH: Final = {ALLOW: "放行", DENY: "禁行", HOLD: "待确认"}
 
 
 async def _control(lanes: Mapping[str, LaneNow]) -> Tried:
@@ -94,8 +97,7 @@ async def _control(lanes: Mapping[str, LaneNow]) -> Tried:
     stuck = [f"{name} {now.barrier}" for name, now in heard.items() if now.barrier in ("fault", "unknown")]
     if stuck or any(":barrier" in f for f in faults):
         return Tried(RED, f"道闸故障：{'、'.join(stuck + faults)}", f"arm in fault: {', '.join(stuck + faults)}")
-    told = "、".join(f"{name} {now.barrier}" for name, now in heard.items())
-    return Tried(GREEN, f"道闸状态已知：{told}", f"positions of the arms known: {told.replace('、', ', ')}")
+    return Tried(GREEN, f"道闸状态已知：{'、'.join(heard)}", f"positions of the arms known: {', '.join(heard)}")
 
 
 async def _statistics(queries: Queries, rows: LedgerQueries, clock: Clock) -> Tried:
