@@ -201,7 +201,6 @@ def test_early_deletion_takes_a_second_person_and_a_hold_stops_it(gate: PolicyGa
     expect(page.locator("#decided")).to_contain_text("正在核查")
 
 
-@pytest.mark.requirement("X-42")
 def test_a_policy_goes_out_of_force_only_when_another_person_confirms(gate: PolicyGate, visit: Visitors) -> None:
     gate.wait_for(gate.policy.load_shipped("certificates"))
     gate.do(lambda: gate.policy.activate(policy_id="certificates", version=1, by="王经理"))

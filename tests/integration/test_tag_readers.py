@@ -108,7 +108,7 @@ async def test_a_lost_line_is_told_and_taken_up_again(line):
     assert [is_up for _, is_up, _ in states] == [True, False, True] and states[1][2]
 
 
-@pytest.mark.requirement("S3-57", "S3-28")
+@pytest.mark.requirement("S3-57")
 async def test_a_strange_tag_on_the_line_is_an_alarm_of_its_zone(line, tmp_path):
     site = ZoneSite(tmp_path)
 

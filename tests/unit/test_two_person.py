@@ -61,7 +61,6 @@ def site(tmp_path):
     opened.file.close()
 
 
-@pytest.mark.requirement("X-42")
 async def test_a_list_is_edited_only_when_another_person_confirms_and_both_are_recorded(site):
     number = await site.two.ask("blacklist.add", BLACK, by="王经理", why="冲卡", via="10.0.0.5")
     assert not site.is_black() and site.waits[-1] == 1
@@ -81,7 +80,6 @@ async def test_a_list_is_edited_only_when_another_person_confirms_and_both_are_r
     assert findings(site.file) == []
 
 
-@pytest.mark.requirement("X-42")
 @pytest.mark.parametrize("same", ["王经理", " 王 经理 ", "王·经理", "王经理。"])
 async def test_the_one_who_asked_cannot_confirm_however_the_name_is_written(site, same):
     number = await site.two.ask("blacklist.add", BLACK, by="王经理", why="冲卡")
@@ -95,7 +93,6 @@ def test_names_are_compared_without_spaces_marks_width_and_case():
     assert plain_name(" 。 ") == ""
 
 
-@pytest.mark.requirement("X-42")
 async def test_a_request_ends_after_its_hours_and_is_then_confirmed_by_nobody(site):
     number = await site.two.ask("blacklist.add", BLACK, by="王经理", why="冲卡")
     site.now_ms += terms().confirm_ms
@@ -136,7 +133,6 @@ async def test_what_cannot_be_done_is_refused_when_it_is_asked(site, action, arg
     assert site.entries("two_person") == []
 
 
-@pytest.mark.requirement("X-42")
 async def test_a_policy_is_withdrawn_or_replaced_by_two(site):
     await site.policy.load_shipped("certificates")
     assert not site.policy.replaces_in_force("certificates", 1)
@@ -153,7 +149,6 @@ async def test_a_policy_is_withdrawn_or_replaced_by_two(site):
     assert site.entries("policy")[-1]["by"] == "王经理、李厂长"
 
 
-@pytest.mark.requirement("X-42")
 async def test_a_level_is_raised_by_one_and_lowered_by_two(site):
     assert not site.policy.lowers_the_level("2", "", "2026-11-22 08:00"), "with its end it is no lower than before"
     site.policy.order_level(level="2", by="王经理", reason="市通知", until_time="2026-11-22 08:00")
@@ -174,7 +169,6 @@ def test_easing_looks_at_every_moment_to_come():
     assert not eases(rows, [(100, "3")], 250), "what is past is past"
 
 
-@pytest.mark.requirement("X-42")
 async def test_a_row_is_taken_out_of_use_by_two_and_an_import_taken_back_by_two(site):
     assert await site.both("register.remove", name="vehicle", key=ROW) == "done"
     assert site.register_rows.brief("vehicle", ROW).is_removed
@@ -202,7 +196,7 @@ def newest(site) -> str:
     return next(c["change_id"] for c in site.register_rows.change_sets() if c["by"] == "李")
 
 
-@pytest.mark.requirement("X-42", "S0-17")
+@pytest.mark.requirement("S0-17")
 async def test_a_passage_is_deleted_early_by_two_and_a_hold_in_between_stops_it(site):
     p = await site.end(a_pass(1, VEHICLE["plate_no"], "in", at("2026-11-19 05:40:00")))
     with pytest.raises(RetentionRefused, match="has not taken it"):
@@ -245,7 +239,6 @@ async def test_an_act_that_has_become_impossible_says_why(site):
     assert "out of use already" in site.two.decided()[0].values["outcome"]
 
 
-@pytest.mark.requirement("X-42")
 async def test_no_command_of_the_command_line_goes_around_the_second_person(site):
     nobody: Any = None  # audits and tasks are not asked here
     hands = by_hand(site.evidence, site.policy, site.registers, nobody, site.goods, nobody, site, site.two, SqliteRegisters(site.file))  # fmt: skip

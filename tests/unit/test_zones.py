@@ -188,7 +188,7 @@ async def test_a_ledger_that_refuses_silences_no_alarm_and_the_record_comes_late
     assert len(site.desk.stays(1)) == 1 and len(site.tasks.list(kind="finding")) == 1
 
 
-@pytest.mark.requirement("S3-57", "S0-29")
+@pytest.mark.requirement("S3-57")
 def test_machines_in_use_are_counted_by_stage(site):
     for n, stage in enumerate(("3", "4", "4", "D"), start=1):
         site.register("machine", MACHINE | {"env_reg_code": f"{stage}-YB{n:06d}", "emission_stage": stage, "fuel_type": "C" if stage == "D" else "B",
